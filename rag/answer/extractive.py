@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rag.answer.asked.calendar_rows import is_of_another_year, row_of_asked_time
 from rag.answer.asked.can_answer import (
     SURELY,
     about_what_is_named,
@@ -19,6 +20,7 @@ from rag.answer.asked.can_answer import (
     that_can_answer,
 )
 from rag.answer.asked.entries import read_of_asked_entries
+from rag.answer.asked.extremes import lacks_asked_extreme
 from rag.answer.asked.identifiers import read_of_asked_identifiers
 from rag.answer.asked.instead import about_what_is_new
 from rag.answer.asked.names import unknown_names
@@ -26,6 +28,7 @@ from rag.answer.asked.periods import about_asked_periods
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
+from rag.answer.operators.computed.prose_difference import difference_in
 from rag.answer.quote import (
     LONGEST_QUOTE,
     Quote,
@@ -40,14 +43,13 @@ from rag.answer.quote import (
     with_siblings,
     with_term,
 )
-from rag.answer.reading import find_spans, passage_of
+from rag.answer.reading import find_spans, passage_of, read_first_elsewhere
 from rag.answer.refusal import NEAREST, in_language_of, is_clear, least_confidence, refusal
 from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, meant_row, row_at, same_table
 from rag.answer.said_of import can_be_asked_for, said_of_subject
 from rag.answer.summary import overview
 from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
-from rag.text.language import is_english
 from rag.text.markers import AnswerPart, word_by_word
 from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
@@ -56,7 +58,6 @@ MOST_SENTENCES = 3
 _ALSO_AT = 0.14  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
-_UNLIKELY = 0.3  # confidence of the best reading in English below which other languages are asked
 _IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers
 LEANS_BACK = re.compile(
     r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
@@ -80,8 +81,8 @@ class Choice:
     ``readings`` are the reader's, best first; ``confidence`` is the probability that the documents hold the answer,
     None where nothing was measured. ``overview`` where a summary was asked for. ``cell`` is the value that was asked
     for in the row that is quoted first. ``unknown`` are names and codes of the question about which nothing was found;
-    ``verdict`` is the "Yes" or "No" that the first quote says. ``is_nearest``: the evidence is so weak that the
-    quote is shown as what stands nearest, not as the answer.
+    ``verdict`` is the "Yes" or "No" that the first quote says, or the difference of its two amounts. ``is_nearest``:
+    the evidence is so weak that the quote is shown as what stands nearest, not as the answer.
     """
 
     quotes: tuple[Quote, ...] = ()
@@ -172,7 +173,7 @@ class ExtractiveAnswerer:
             readings = read_of_asked_entries(query.text, usable, readings)
         doubted = False
         if readings:
-            alone = readings if not query.is_english else _read_first_elsewhere(usable, readings)
+            alone = readings if not query.is_english else read_first_elsewhere(usable, readings)
             foreign = self._read_alone(query, usable, alone)
             if foreign is not None:
                 return foreign
@@ -200,7 +201,7 @@ class ExtractiveAnswerer:
         if (was_read and self._is_nearest(probability, lacks=unsaid)) or (doubted and self._min_confidence is None):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
-        said = verdict(query, chosen[0].text) if chosen else None
+        said = (verdict(query, chosen[0].text) or difference_in(query, chosen[0].text)) if chosen else None
         return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
 
     @property
@@ -221,22 +222,19 @@ class ExtractiveAnswerer:
         at = best.span.start - passage.start
         row = row_at(passage, at)
         meant = None if row is None else meant_row(query, passage, row)
+        of_time = None if meant is None else row_of_asked_time(query, passage, meant)
+        other_time = is_of_another_year(query, passage) or (meant is not None and of_time is None)
+        meant = of_time or meant
         if meant is not None:
             start, end = cut_row(meant, at if meant == row else meant.start, LONGEST_QUOTE)
         else:
             start, end = sentence_at(passage.text, at)
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
-        is_nearest = self._is_nearest(best.confidence, lacks=may_be_of_another(query, quote, meant), foreign=True)
+        lacks = may_be_of_another(query, quote, meant) or lacks_asked_extreme(query.text, quote.text)
+        is_nearest = self._is_nearest(best.confidence, lacks=lacks or other_time, foreign=True)
         cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
-
-
-def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
-    """What was read in passages of another language than English, where nothing likely was read in English."""
-    elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
-    others = (reading.confidence for reading in readings if reading not in elsewhere)
-    return elsewhere if max(others, default=0.0) < _UNLIKELY else []
 
 
 def _holds_or_names(best: Candidate, reading: Reading) -> bool:

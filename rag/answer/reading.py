@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.protocols import SpanReader
+from rag.text.language import is_english
 from rag.text.sentences import cached_sentences
 from rag.types import Passage, Reading
 
 WINDOW = 1100  # characters, about 240 tokens of English, a chunk's length: the reader was trained on such
 _MOST_WINDOWS = 10  # read for one question, of the best passages; each costs about 15 ms on two cores
 _EDGE = " \t\r\n-–—•*|,;:.。、"
+_UNLIKELY = 0.3  # confidence of the best reading in English below which other languages are asked
 _NEAR = 5  # windows among which the answer is chosen
 
 
@@ -89,3 +91,10 @@ def _cut(passage: Passage, start: int, end: int) -> Passage:
     """The part between two positions of the document."""
     text = passage.text[start - passage.start : end - passage.start]
     return replace(passage, start=start, end=end, text=text, hits=())
+
+
+def read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
+    """What was read in passages of another language than English, where nothing likely was read in English."""
+    elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
+    others = (reading.confidence for reading in readings if reading not in elsewhere)
+    return elsewhere if max(others, default=0.0) < _UNLIKELY else []

@@ -22,7 +22,9 @@ _OVERVIEW = re.compile(
     r"\b(?:summar(?:y|i[sz]e[sd]?|i[sz]ing)|overview|tl;?dr|in a nutshell|key (?:take-?aways|points|ideas)|"
     r"main (?:points?|ideas?|topics?|message|themes?)|gist|short version|"
     r"in (?:a few|a couple of|two|three) (?:lines|sentences|words))\b"
-    r"|\bwhat(?:'s| is| are|s) (?:this|that|it|these|those|the|my) ?(?:[\w.'-]+ ){0,6}about\b[\s?.]*$"
+    r"|^\W*(?:please |can you |could you |would you )?sum up (?!all |(?:all )?(?:of )?(?:the |my |our )?"
+    r"(?:[\w-]+ )?(?:costs?|prices?|amounts?|expenses?|payments?|hours|numbers|figures|sales|fees)\b)"
+    r"|\bwhat(?:'s| is| are| was| were|s) (?:this|that|it|these|those|the|my) ?(?:[\w.'-]+ ){0,6}about\b[\s?.]*$"
     r"|\bwhat do(?:es)? (?:this|it|these|the|my) ?(?:[\w.'-]+ ){0,6}(?:say|contain|cover)\b[\s?.]*$"
     r"|\b(?:zusammenfass\w*|fasse? .*zusammen|worum geht|überblick|résum\w+|de quoi (?:parle|s'agit)"
     r"|resum\w+|de qué trata|riassu\w+|di cosa (?:parla|tratta)|do que se trata|samenvatt\w+|vat .* samen)",

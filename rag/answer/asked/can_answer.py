@@ -11,9 +11,11 @@ from rag.answer.asked.duties import with_asked_duty
 from rag.answer.asked.entries import may_be_of_another_entry
 from rag.answer.asked.extremes import with_asked_extreme
 from rag.answer.asked.identifiers import about_asked_identifiers
+from rag.answer.asked.next_things import about_next_thing
 from rag.answer.asked.numbers import about_asked_numbers
 from rag.answer.asked.periods import is_of_another_turn
 from rag.answer.asked.things import about_asked_thing, counts_another, names_no_such_role
+from rag.answer.asked.unnamed import names_nobody_asked
 from rag.answer.evidence import Candidate, holds
 from rag.answer.quote import Quote
 from rag.answer.rows import Row, same_table
@@ -23,9 +25,10 @@ SURELY = 0.5  # confidence from which what a reader read is right more often tha
 
 
 def about_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The sentences that hold the numbers, identifiers and days of the question, best first."""
+    """The sentences that hold the numbers, identifiers and days of the question, or the next thing of its kind, best
+    first."""
     kept = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-    return about_asked_days(query, kept)
+    return about_next_thing(query, about_asked_days(query, kept))
 
 
 def that_can_answer(query: Query, about: Sequence[Candidate], readings: Sequence[Reading]) -> list[Candidate]:
@@ -47,7 +50,7 @@ def that_can_answer(query: Query, about: Sequence[Candidate], readings: Sequence
 def is_no_answer(query: Query, best: Candidate, quote: Quote, *, sure: bool) -> bool:
     """Whether a quote around the best sentence names or counts nothing of what is asked for. ``sure``: a reader is."""
     lacks = lacks_answer(query, best.text, quote.text) or names_no_such_role(query, best)
-    return (not sure and lacks) or counts_another(query, best)
+    return (not sure and lacks) or counts_another(query, best) or names_nobody_asked(query, quote.text)
 
 
 def may_be_of_another(query: Query, quote: Quote, row: Row | None) -> bool:

@@ -15,6 +15,17 @@ _SAYS_EXTREME = re.compile(
     r"primary|principal|leading|never|peak\w*|unrivall?ed|[a-z]{2,}(?:est|most))\b",
     re.IGNORECASE,
 )
+_ASKS_ELSEWHERE = re.compile(
+    r"^\W*(?:(?:\w+ )?qu[ée]|(?:\w+ )?cu[áa]l(?:es)?|qui[ée]n(?:es)?)\b.*\b(?:más|menos|mayor|menor)\b(?! de \d)"
+    r"|^\W*(?:(?:\w+ )?quel(?:le)?s?|qui)\b.*\bl(?:e|a|es) (?:plus|moins)\b"
+    r"|^\W*(?:(?:\w+ )?welche\w?|wer|was)\b.*\b(?:am|die|der|das) (?:meisten|wenigsten)\b",
+    re.IGNORECASE,
+)
+_SAYS_ELSEWHERE = re.compile(
+    r"\b(?:más|menos|mayor|menor|máxim\w+|mínim\w+|únic\w+|plus|moins|seule?s?|dernière?s?|premi(?:er|ère)s?|"
+    r"meisten?|wenigsten?|einzige\w?|größte\w?|erste\w?|letzte\w?)\b",
+    re.IGNORECASE,
+)
 _SAYS_BOUND = re.compile(
     r"\b(?:up to|limit(?:s|ed)? to|(?:no|not|never|cannot)\b.{0,60}\b(?:more|less|fewer|larger|longer|smaller) than)\b",
     re.IGNORECASE,
@@ -26,6 +37,16 @@ def with_asked_extreme(query: Query, ranked: Sequence[Candidate]) -> list[Candid
     if not asks_for_extreme(query.text):
         return list(ranked)
     return [one for one in ranked if _says_extreme(query, one.said)]
+
+
+def lacks_asked_extreme(question: str, said: str) -> bool:
+    """Whether a question in any of the languages whose superlatives are known asks which has the most or the least, and
+    a text does not say itself that something has."""
+    if not asks_for_extreme(question) and _ASKS_ELSEWHERE.search(question) is None:
+        return False
+    return (
+        not any(pattern.search(said) for pattern in (_SAYS_EXTREME, _SAYS_ELSEWHERE)) and superlative_in(said) is None
+    )
 
 
 def _says_extreme(query: Query, said: str) -> bool:

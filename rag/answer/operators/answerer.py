@@ -14,25 +14,33 @@ from rag.answer.asked.proportions import asks_for_proportion, says_proportion
 from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
+from rag.answer.operators.computed.column_of_all import tell_column
+from rag.answer.operators.computed.compared_groups import compare_groups
 from rag.answer.operators.computed.counting import count, list_rows
+from rag.answer.operators.computed.day_plan import tell_day
 from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
+from rag.answer.operators.computed.in_and_out import find_result
 from rag.answer.operators.computed.ledger_extremes import asks_for_entry, find_entry
 from rag.answer.operators.computed.ledger_sums import add_up_entries, asks_for_sum
 from rag.answer.operators.computed.lookup import look_up, look_up_total
+from rag.answer.operators.computed.orders import price_order
 from rag.answer.operators.computed.period_ends import find_period_end
 from rag.answer.operators.computed.picked_sums import add_up_picked
 from rag.answer.operators.computed.prices import price_several
 from rag.answer.operators.computed.proportions import find_proportion
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
+from rag.answer.operators.computed.record_sums import tell_of_records
 from rag.answer.operators.computed.rise_or_fall import rise_or_fall
+from rag.answer.operators.computed.rota import read_rota
 from rag.answer.operators.computed.stock_sums import add_up_stock
 from rag.answer.operators.computed.told_by_number import find_by_number
 from rag.answer.operators.computed.whether import tell_whether
 from rag.answer.operators.quoted.age_prices import find_age_price
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
+from rag.answer.operators.quoted.changed_amounts import quote_changed_amount
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.counted_lists import count_listed
 from rag.answer.operators.quoted.dimensions import find_dimension
@@ -43,8 +51,10 @@ from rag.answer.operators.quoted.instructions import quote_instruction
 from rag.answer.operators.quoted.labelled_amounts import find_labelled_amount
 from rag.answer.operators.quoted.mail_senders import find_mail_sender
 from rag.answer.operators.quoted.manual_entries import quote_manual_entry
+from rag.answer.operators.quoted.named_sentences import quote_named_sentence
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
+from rag.answer.operators.quoted.priced_lines import list_priced_lines
 from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
 from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
@@ -57,6 +67,7 @@ from rag.answer.operators.whole.outline import outline
 from rag.answer.operators.worked import Worked
 from rag.answer.reading import find_spans
 from rag.protocols import Answerer, Embedder, SpanReader
+from rag.query.english_frame import with_english_frame
 from rag.text.markers import AnswerPart, word_by_word
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
@@ -158,11 +169,8 @@ def work(
     """
     if not passages:
         return None
-    if not query.is_english:  # a summary needs no words of the question, and superlatives are known in German too
-        told = outline(query, passages, texts, embedder)
-        if told is not None or not asks_for_extreme(query.text):
-            return told
-        return find_extreme(query, grids_of(passages, texts), embedder)
+    if not query.is_english:
+        return _in_another_language(query, passages, texts, embedder)
     told = (
         name_documents(query, passages)
         or tell_changes(query, passages, texts)
@@ -175,6 +183,9 @@ def work(
         return None if doubts() else stated
     stated = (
         quote_answered_question(query, passages, texts)
+        or quote_named_sentence(query, passages, texts)
+        or quote_changed_amount(query, passages, texts)
+        or list_priced_lines(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
         or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)
@@ -196,14 +207,33 @@ def work(
         return stated
     grids = grids_of(passages, texts)
     return (
-        price_several(query, passages, grids)
+        read_rota(query, grids)
+        or tell_day(query, grids)
+        or price_several(query, passages, grids)
+        or price_order(query, grids)
+        or find_result(query, grids)
+        or tell_of_records(query, grids)
+        or compare_groups(query, [grid for grid in grids if grid.is_whole], embedder)
         or _from_entries(query, passages, texts, grids)
+        or tell_column(query, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
         or add_up(query, passages)
         or find_limit(query, passages, texts)
         or quote_section(query, passages, texts)
     )
+
+
+def _in_another_language(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
+    """A summary, which needs no words of the question, an extreme, for superlatives are known in German too, or what
+    tables tell of a question whose words that ask, compare and limit are known in its language."""
+    told = outline(query, passages, texts, embedder)
+    if told is not None:
+        return told
+    if asks_for_extreme(query.text):
+        return find_extreme(query, grids_of(passages, texts), embedder)
+    framed = with_english_frame(query)
+    return None if framed is None else _from_tables(framed, grids_of(passages, texts), embedder)
 
 
 def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:

@@ -1,8 +1,8 @@
 """Parses JSON, one value or one a line, as a person reads it: escaped characters are the characters themselves.
 
-Records that hold plain values alone are the rows of a table, with their keys as its columns. Elsewhere the layout of
-the file stays; what stands on one long line is laid out, and the keys stay beside their values. Of transcripts, what
-is said is read.
+Records that hold plain values, or short lists of these, are the rows of a table, with their keys as its columns;
+numbers are written as in the file. Elsewhere the layout of the file stays; what stands on one long line is
+laid out, and the keys stay beside their values. Of transcripts, what is said is read.
 """
 
 import json
@@ -66,7 +66,11 @@ def _table(text: str) -> Table | None:
     number or a sentence, and for a single record."""
     lines = filter(str.strip, text.split("\n"))
     try:
-        found = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in lines]
+        found = (
+            json.loads(text, parse_float=str)
+            if text.lstrip().startswith("[")
+            else [json.loads(line, parse_float=str) for line in lines]
+        )
     except (ValueError, RecursionError):
         return None
     if not 1 < len(found) <= _MOST_RECORDS or not all(isinstance(one, dict) and one for one in found):
@@ -81,13 +85,17 @@ def _table(text: str) -> Table | None:
 
 
 def _plain(value: object) -> str | None:
-    """A value as text; None for a nested or a long one."""
+    """A value as text, a list of plain values with commas; None for a nested or a long one."""
+    if isinstance(value, list):
+        parts = [None if isinstance(part, list) else _plain(part) for part in value]
+        text = ", ".join(part for part in parts if part is not None)
+        return text if None not in parts and len(text) <= _LONGEST_VALUE else None
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = one_line(str(value)) if isinstance(value, str | int | float) else None
-    return text if text is not None and len(text) <= _LONGEST_VALUE else None
+    written = one_line(str(value)) if isinstance(value, str | int | float) else None
+    return written if written is not None and len(written) <= _LONGEST_VALUE else None
 
 
 def _laid_out(text: str) -> str:

@@ -42,7 +42,8 @@ _NAMED = 0.5  # share of the question that a row and two of its columns must hol
 _DIFFERENCE = re.compile(
     r"\bhow (?:much|many)\b.*\b(?:more|less|fewer|higher|lower|longer|shorter|cheaper|heavier|bigger|larger|smaller|"
     r"faster|slower|older|younger|taller|deeper|wider)\b"
-    r"|\bby how (?:much|many)\b|\bdifference\b|\bhow (?:far|much) short\b|\bhow (?:much|many)\b.*"
+    r"|\bby how (?:much|many)\b|\bdifference\b|\bgap between\b|\b(?:price|cost|pay) gap\b"
+    r"|\bhow (?:far|much) short\b|\bhow (?:much|many)\b.*"
     r"\b(?:rise|rose|grow|grew|increased?|decreased?|fall|fell|drop(?:ped)?|change[ds]?)\b"
     r"|\bhow much (?:cheaper|dearer)\b",
     re.IGNORECASE,
@@ -105,7 +106,10 @@ def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
 def _meant(query: Query, grid: Grid) -> list[Meant]:
     """The rows that the question names, each by words of its own, in the order in which it does."""
     kept: list[Meant] = []
-    for meant in meant_lines(query, grid, several=True):
+    found = meant_lines(query, grid, several=True)
+    for meant in found:
+        if not meant.by_name and _is_one_of_several(meant, found):
+            continue
         others = frozenset().union(*(other.said for other in kept))
         if meant.strength >= _STRENGTH and meant.said - others and _is_measured(query, grid, meant):
             kept.append(meant)
@@ -116,6 +120,14 @@ def _meant(query: Query, grid: Grid) -> list[Meant]:
         return min(order.get(term, len(query.text)) for term in meant.said - others or meant.said)
 
     return sorted(kept, key=place)
+
+
+def _is_one_of_several(meant: Meant, found: Sequence[Meant]) -> bool:
+    """Whether what tells a row, in another cell than its name, tells others as well: it is a group of rows then."""
+    return any(
+        other.line is not meant.line and other.said == meant.said and other.strength == meant.strength
+        for other in found
+    )
 
 
 def _is_measured(query: Query, grid: Grid, meant: Meant) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.asked.superlatives import superlative_in
+from rag.answer.expected import is_date
 from rag.answer.operators.tables.choosing import HOW_OFTEN, KINDS_OF_FILES, Picked, counted, counted_phrase, pick
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import around, asked_columns, said_in_column, shared
@@ -15,12 +16,13 @@ from rag.types import Query
 
 _COUNTS = re.compile(r"^\W*(?:and )?how (?:many|often)\b", re.IGNORECASE)
 _LISTS = re.compile(
-    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b"
+    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b|everything\b"
     r"|(?:give me |tell me )?(?:all )?(?:the )?names of\b)",
     re.IGNORECASE,
 )
 _COVERED_ALONE = 0.75  # share of the question that a single row must account for
 _TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
+_MOST_CELLS = 6  # of a row that is told whole
 _MOST = 20  # rows that are named one by one
 
 
@@ -53,7 +55,7 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if picked.column is None and _names_a_condition(query, picked):
         return None
     if query.kind == "person" and not _are_called_by_name(picked.grid):
-        return None
+        return _who(picked)
     if len(picked.lines) > 1 or picked.column == 0:
         return Worked((_said("", picked),), picked.covered)
     column, (line,) = picked.column, picked.lines
@@ -63,6 +65,18 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if column is None or column not in line.cells or picked.is_bounded or picked.covered < _COVERED_ALONE:
         return None
     return Worked((Statement(f"{picked.grid.said(line, column)}.", (row_source(picked.grid, line),)),), picked.covered)
+
+
+def _who(picked: Picked) -> Worked | None:
+    """Who stands in the one column of people of several rows, each with what the row is called."""
+    people = [column for column in columns_of_people(picked.grid) if column and column != picked.column]
+    lines = [line for line in picked.lines if people and people[0] in line.cells]
+    if len(people) != 1 or picked.column is None or not 2 <= len(lines) <= _MOST or len(lines) < len(picked.lines):
+        return None
+    first = picked.grid.column_name(0)
+    called = [f"{line.cells[people[0]].text} ({f'{first} ' if first else ''}{line.name})" for line in lines]
+    text = f"{('; ' if any(',' in name for name in called) else ', ').join(called)}."
+    return Worked((Statement(text, tuple(row_source(picked.grid, line) for line in lines)),), picked.covered)
 
 
 def _said(front: str, picked: Picked) -> Statement:
@@ -75,7 +89,8 @@ def _said(front: str, picked: Picked) -> Statement:
 
 def _called(picked: Picked, line: Line) -> str:
     """What a row is about; of one that is called by its date alone what else stands in it."""
-    if picked.column != 0:
+    by_date = picked.is_bounded and is_date(line.name) and len(line.cells) <= _MOST_CELLS
+    if picked.column != 0 and not by_date:
         return picked.grid.called(line)
     return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from rag.answer.operators.computed.in_and_out import columns_in_and_out
 from rag.answer.operators.tables.grid import Grid, Line, meaning
 from rag.answer.operators.tables.matching import around, is_money, said_in_column, shared
 from rag.answer.operators.tables.values import Value
@@ -54,23 +55,29 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A table whose rows are entries: ``dated`` and ``amount`` are columns."""
+    """A table whose rows are entries: ``dated`` and ``amount`` are columns. ``is_one_side``: another column holds the
+    amounts that go the other way."""
 
     grid: Grid
     dated: int
     amount: int
     entries: tuple[Entry, ...]
+    is_one_side: bool = False
 
     @classmethod
-    def of(cls, grid: Grid) -> "Ledger | None":
-        """None for a table of which only a part is here, without dates, without one column of money alone, or with
-        rows of which it is not clear whether and how they count."""
+    def of(cls, query: Query, grid: Grid) -> "Ledger | None":
+        """With the amounts that come in or go out, as asked, where these have columns of their own. None for
+        a table of which only a part is here, without dates, without one column of money alone, or with rows of which
+        it is not clear whether and how they count."""
         dated = next((column for column in range(len(grid.columns)) if _holds_dates(grid, column)), None)
+        sides = columns_in_and_out(grid)
         amounts = [column for column in grid.value_columns if column and _is_money(grid, column)]
+        if sides is not None and not set(amounts) - set(sides):
+            amounts = [sides[0] if _INCOME.search(query.text) else sides[1]]
         if not grid.is_whole or dated is None or len(amounts) != 1 or _is_mixed(grid):
             return None
         entries = _entries(grid, dated, amounts[0])
-        return cls(grid, dated, amounts[0], tuple(entries)) if entries else None
+        return cls(grid, dated, amounts[0], tuple(entries), sides is not None) if entries else None
 
     def meant(self, query: Query, by_form: Set[str]) -> tuple[list[Entry], frozenset[str]] | None:
         """The entries that the question means, and its stems that say so; None where something that it says is
@@ -99,6 +106,8 @@ class Ledger:
         sign holds what was spent, unless it says otherwise."""
         if len({entry.amount.number > 0 for entry in self.entries}) == 2:
             return [entry for entry in self.entries if (entry.amount.number > 0) is comes_in]
+        if self.is_one_side:
+            return list(self.entries)
         grid = self.grid
         told = " ".join([*grid.columns, *grid.passage.heading_path, grid.passage.document.title])
         return list(self.entries) if (_OF_INCOME.search(told) is not None) is comes_in else []

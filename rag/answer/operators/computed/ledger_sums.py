@@ -46,7 +46,7 @@ def add_up_entries(query: Query, grids: Sequence[Grid]) -> Worked | None:
 
 
 def _in_grid(query: Query, grid: Grid) -> Worked | None:
-    ledger = Ledger.of(grid)
+    ledger = Ledger.of(query, grid)
     meant = ledger.meant(query, _BY_FORM) if ledger is not None else None
     if ledger is None or meant is None:
         return None

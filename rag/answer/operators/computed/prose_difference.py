@@ -21,12 +21,12 @@ from rag.answer.rows import units_of
 from rag.text import numbers
 from rag.text.sentences import Unit
 from rag.text.stop_words import STOP_WORDS
-from rag.text.words import stems
+from rag.text.words import stem, stems, words
 from rag.types import Passage, Query
 
 _COVERED = 0.55  # share of the question that the sentences and what stands above them must hold
 _REST = re.compile(r"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still|not|unpaid)\b|n't\b)", re.IGNORECASE)
-_ASKING = frozenset(stems("missing left remain remaining still short difference"))  # of a computation
+_ASKING = frozenset(stems("missing left remain remaining still short difference gap"))  # of a computation
 _AMOUNT = re.compile(rf"(?P<before>[$€£¥]\s?)?(?P<number>{numbers.PATTERN})(?P<after>\s?%|\s?(?:[^\W\d_]+))?")
 _PART_OF = re.compile(rf"(?P<part>{numbers.PATTERN}) (?:out )?of (?:the )?(?P<whole>{numbers.PATTERN})\b")
 _CHANGED = re.compile(
@@ -34,6 +34,17 @@ _CHANGED = re.compile(
     r"(?:go|gone|went|change|rise|risen|fall|fallen|grow|grown)\b",
     re.IGNORECASE,
 )
+_OF_MONEY = frozenset(stems("price cost costs amount fee charge"))  # said of money by its sign
+_JUST_BEFORE = 250  # characters
+_NEAR = 40  # characters between a name and its amount
+_PART = re.compile(r"[,;:](?=\s)|[.?!]\s|\band\b")  # ends what belongs to a name
+_OF_AMOUNTS = re.compile(  # what differs is an amount, and no quality
+    r"\bhow (?:much|many|far)\b|\bgap\b|\bdifference in\b"
+    r"|\b(?:price|cost|pay|rent|age|weight|length|height|size) difference",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"\bbetween (?P<what>.+?)(?:[,;?]|$)", re.IGNORECASE)
+_NUMBERED = frozenset(stems("two both three"))
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
 
@@ -55,13 +66,17 @@ def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
     best: tuple[float, _Stretch] | None = None
     for passage in passages:
         above = stems_above(passage)
-        for stretch in _stretches(passage, rest=rest):
+        for stretch in _stretches(query, passage, rest=rest):
             if not _holds_both(query, passage.text[stretch.start : stretch.end]):
                 continue
             there = above | frozenset(stems(passage.text[stretch.start : stretch.end]))
             said = shared(query, there)
-            if _names_another(query, said, above):
+            if any(value.before for value in stretch.values):
+                said |= _OF_MONEY & query.rarity.keys()
+            between = _held_between(query, stretch, said)
+            if _names_another(query, said, above) or between is None:
                 continue
+            said |= between
             covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
             if not query.names - said and covered >= _COVERED and (best is None or covered > best[0]):
                 best = (covered, stretch)
@@ -76,6 +91,19 @@ def _names_another(query: Query, said: Set[str], above: Set[str]) -> bool:
         return False
     thing = [term for term in stems(found["thing"]) if term in query.rarity and term not in above]
     return len(thing) > 1 and not set(thing) <= said
+
+
+def _held_between(query: Query, stretch: _Stretch, said: Set[str]) -> frozenset[str] | None:
+    """The words behind "between", of which the last must stand in the sentences and all others there or just before:
+    "between the two jetty tenders" is about tenders. None where one does not; empty for other questions."""
+    found = _BETWEEN.search(query.text)
+    if found is None:
+        return frozenset()
+    between = [term for term in stems(found["what"]) if term in query.rarity and term not in _NUMBERED]
+    text = stretch.passage.text
+    here = shared(query, frozenset(stems(text[stretch.start : stretch.end])))
+    near = said | shared(query, frozenset(stems(text[max(0, stretch.start - _JUST_BEFORE) : stretch.start])))
+    return frozenset(between) if set(between) <= near and (not between or between[-1] in here) else None
 
 
 def _covered(query: Query, said: Set[str]) -> float:
@@ -99,33 +127,67 @@ def _statement(stretch: _Stretch) -> Statement:
     return Statement(worked, (Source(stretch.passage, stretch.start, stretch.end),))
 
 
-def _stretches(passage: Passage, *, rest: bool) -> Iterator[_Stretch]:
-    """Sentences, and pairs of neighbours in a paragraph, that hold exactly two amounts of one unit."""
+def difference_in(query: Query, text: str) -> str | None:
+    """The difference of the two amounts of a text that a question about a difference means, with how it is worked out;
+    None for other questions, and where it holds none or more of them."""
+    if not asks_for_difference(query.text) or _OF_AMOUNTS.search(query.text) is None:
+        return None
+    values = _two_of(query, text)
+    if values is None:
+        return None
+    high, low = sorted(values, key=lambda value: -value.number)
+    return f"{difference(high, low).written}: {high.written} − {low.written}"
+
+
+def _two_of(query: Query, text: str) -> tuple[Value, Value] | None:
+    """The only two amounts of a text, or of several those behind the two names that the question says; None where they
+    are not of one unit."""
+    values: list[Value | None] = list(_amounts(text))
+    if len(values) > 2:
+        values = _amounts_of_names(query, text)
+    if len(values) != 2 or values[0] is None or values[1] is None:
+        return None
+    one, other = values[0], values[1]
+    units = {unit for value in (one, other) for unit in (value.after, value.before) if unit}
+    return (one, other) if len(units) <= 1 and one.number != other.number else None
+
+
+def _amounts_of_names(query: Query, text: str) -> list[Value | None]:
+    """The first amount right behind each of the names of the question, where it has a name of each."""
+    found: list[Value | None] = []
+    for word, _, end in words(text):
+        if stem(word) not in query.names or word.isdigit():
+            continue
+        behind = _PART.split(text[end : end + _NEAR])[0]
+        amounts = _amounts(behind)
+        if len(amounts) == 1:
+            found.append(amounts[0])
+    return found
+
+
+def _stretches(query: Query, passage: Passage, *, rest: bool) -> Iterator[_Stretch]:
+    """Sentences, and pairs of neighbours in a paragraph, that hold exactly two amounts of one unit, or one behind each
+    of two names of the question."""
     units = [unit for unit in units_of(passage, len(passage.text)) if not unit.is_table_row]
     for unit in units:
-        yield from _with_two(passage, unit.first, unit.end, rest=rest)
+        yield from _with_two(query, passage, unit.first, unit.end, rest=rest)
     for one, other in pairwise(units):
         if _are_neighbours(passage.text, one, other) and _amounts(passage.text[one.first : one.end]):
-            yield from _with_two(passage, one.first, other.end, rest=rest)
+            yield from _with_two(query, passage, one.first, other.end, rest=rest)
 
 
 def _are_neighbours(text: str, one: Unit, other: Unit) -> bool:
     return not (one.is_list_item or other.is_list_item) and PARAGRAPH.search(text, one.end, other.first) is None
 
 
-def _with_two(passage: Passage, start: int, end: int, *, rest: bool) -> Iterator[_Stretch]:
+def _with_two(query: Query, passage: Passage, start: int, end: int, *, rest: bool) -> Iterator[_Stretch]:
     text = passage.text[start:end]
     if rest and (part := _PART_OF.search(text)):
-        values = [read_value(part[name]) for name in ("whole", "part")]
-    else:
-        values = list(_amounts(text))
-    if len(values) != 2:
-        return
-    one, other = values
-    if one is not None and other is not None:
-        units = {unit for value in (one, other) for unit in (value.after, value.before) if unit}
-        if len(units) <= 1 and one.number != other.number:
-            yield _Stretch(passage, start, end, (one, other))
+        whole, share_of_it = (read_value(part[name]) for name in ("whole", "part"))
+        if whole is not None and share_of_it is not None and whole.number != share_of_it.number:
+            yield _Stretch(passage, start, end, (whole, share_of_it))
+    elif (values := _two_of(query, text)) is not None:
+        yield _Stretch(passage, start, end, values)
 
 
 def _amounts(text: str) -> list[Value | None]:

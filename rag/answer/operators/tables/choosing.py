@@ -14,6 +14,8 @@ from rag.answer.operators.tables.grid import Grid, Line, meaning
 from rag.answer.operators.tables.in_month import asked_month, rows_in_month
 from rag.answer.operators.tables.marks import is_of_marks, marked_lines, says_yes
 from rag.answer.operators.tables.matching import asked_columns, in_front, likest_column, said_in_column, share, shared
+from rag.answer.operators.tables.values import read_value
+from rag.answer.operators.tables.with_amount import rows_with_amount
 from rag.protocols import Embedder
 from rag.text import numbers
 from rag.text.stop_words import ENGLISH
@@ -114,6 +116,11 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
             query, grid, column, about
         )
         found += told or (_filled(query, grid, column, about) if is_named else [])
+    if (with_amount := rows_with_amount(query, grid)) is not None:
+        column, lines, told_by = with_amount
+        lines = tuple(line for line in lines if not is_total(grid, line))
+        said = frozenset(about | told_by)
+        found.append(Picked(grid, lines, column, said, share(query, said)))
     if is_named:
         lines = tuple(line for line in grid.lines if not is_total(grid, line))
         found.append(Picked(grid, lines, None, about, share(query, about)))
@@ -179,7 +186,8 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str], *, is_na
         return []
     if header and _NOT.search(query.text):
         lines = tuple(line for line, cell in cells.items() if cell is None or _says_nothing(cell.text))
-        said = frozenset(header | about)
+        lines, by_others = _with_values(query, grid, lines, column)
+        said = frozenset(header | about | by_others)
         return [Picked(grid, lines, column, said, share(query, said))] if lines else []
     if _NOT.search(query.text):
         return []
@@ -202,6 +210,21 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str], *, is_na
     ((value, lines_),) = by_value.items()
     said = frozenset(shared(query, frozenset(stems(value))) | header | about)
     return [Picked(grid, tuple(lines_), column, said, share(query, said))]
+
+
+def _with_values(
+    query: Query, grid: Grid, lines: tuple[Line, ...], besides: int
+) -> tuple[tuple[Line, ...], frozenset[str]]:
+    """Of some rows those with what the question says in another column as well: "ready but not collected"."""
+    asked = frozenset(query.rarity) - said_in_column(query, grid.column_name(besides))
+    said: frozenset[str] = frozenset()
+    for column in range(1, len(grid.columns)):
+        texts = {line: grid.text(line, column) for line in grid.lines if column != besides}
+        held = {text for text in texts.values() if text and read_value(text) is None and _is_said(text, asked)}
+        if len(held) == 1:
+            lines = tuple(line for line in lines if texts[line] in held)
+            said |= shared(query, frozenset(stems(next(iter(held)))))
+    return lines, said
 
 
 def _is_said(part: str, asked: Set[str]) -> bool:

@@ -39,6 +39,7 @@ _DEGREES = tuple(
 
 
 _BIRTH = frozenset(map(stem, ["age", "born", "birth", "alter", "geboren", "geburtsjahr", "jahrgang"]))
+_TOTAL = frozenset([stem("total")])
 _PRICES = frozenset(map(stem, ["price", "cost", "costs", "fee", "amount", "rent", "total"]))
 
 
@@ -49,6 +50,11 @@ def measured_by(phrase: str, grid: Grid, columns: Sequence[int]) -> int | None:
             fitting = [column for column in columns if _stems(grid.column_name(column)) & said]
             of_birth = [column for column in fitting if _stems(grid.column_name(column)) & _BIRTH]
             fitting = of_birth or fitting  # and not since when they are members
+            if (
+                _PRICES & said
+                and len(of_total := [at for at in columns if _stems(grid.column_name(at)) == _TOTAL]) == 1
+            ):
+                return of_total[0]  # and not a part of it
             return fitting[0] if len(fitting) == 1 else None
     return None
 

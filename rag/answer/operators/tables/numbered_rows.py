@@ -35,7 +35,8 @@ def _telling_column(columns: Sequence[str], rows: Sequence[Row]) -> int | None:
         return None
     for column in range(1, len(columns)):
         texts = [row[column].text for row in cells if column in row]
-        if len(texts) == len(rows) == len({text.casefold() for text in texts}) and all(map(_is_name, texts)):
+        differ = len(texts) == len(rows) == len({text.casefold() for text in texts})
+        if differ and all(map(_is_name, texts)) and sum(map(is_date, texts)) * 2 < len(texts):  # "Ruby Tuesday"
             return column
     return None
 
@@ -51,7 +52,7 @@ def _is_number(columns: Sequence[str], row: dict[int, NamedCell]) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    if "@" in text or is_date(text) or read_value(text) is not None:
+    if "@" in text or read_value(text) is not None:
         return False
     return any(map(str.isalpha, text)) and len(text.split()) <= _LONGEST_NAME
 

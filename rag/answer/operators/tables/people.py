@@ -8,8 +8,9 @@ from rag.text.english_words import is_english_word
 from rag.text.normal import fold
 
 _ROLE = re.compile(
-    r"\b(?:who|whom|owner|responsib\w+|in charge|lead|leader|contact|person|people|name|teacher|tutor|coach|trainer|"
-    r"captain|skipper|keeper|author|artist|doctor|driver|host|speaker|chair|assignee|assigned to|done by|organi[sz]er|"
+    r"\b(?:who|whom|owner|holder|mechanic|[a-z]+(?:ed|en)[ _]by|responsib\w+|in charge|lead|leader|contact|"
+    r"person|people|name|teacher|tutor|coach|trainer|captain|skipper|keeper|author|artist|"
+    r"doctor|driver|host|speaker|chair|assignee|assigned to|organi[sz]er|"
     r"volunteer|member|player|staff|employee|manager|borrower|customer|client|tenant|supplier|winner|on call|stand-in|"
     r"company|firm|organi[sz]ation|team|club|band|party)\b",
     re.IGNORECASE,

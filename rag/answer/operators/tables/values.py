@@ -9,7 +9,7 @@ from rag.text import numbers
 
 _NUMBER = re.compile(
     r"(?P<sign>[-−–])?\s*(?P<before>[^\W\d_]{1,3}|[$€£¥₹])?\s*(?P<open>\()?\s*(?P<inner>[$€£¥₹])?\s*(?P<number>\d[\d.,'’\u00a0\u202f]*)"
-    r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
+    r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|°\s?[CF]?|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
 )
 _CODE = re.compile(r"[A-QS-Z]\d")  # "C1", "A4": a class or a size; "R150" may be rand
 _MEAN_PLACES = 2
