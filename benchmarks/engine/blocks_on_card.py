@@ -1,14 +1,17 @@
 """Measures decoding on an NVIDIA card with weights in the blocks of GGUF, and mixtures of experts in INT4; all made up.
 
-    python -m benchmarks.engine.blocks_on_card
+    python -m benchmarks.engine.blocks_on_card [--gpus 1 2]
 
-The share of the copy counts what a token reads of the weights, with as many experts as it passes; several requests pass
-other experts as well, so there it says nothing.
+With several numbers of cards each shape is measured on one after the other. Tokens are counted as the engine hands them
+out. The share of the copy counts what a token reads of the weights, on all cards, with as many experts as it passes;
+several requests pass other experts as well, so there it says nothing.
 """
 
 import argparse
+import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +19,11 @@ from numpy.typing import NDArray
 
 from engines.model.block_types import BLOCK_TYPES
 from engines.model.config import ModelConfig
-from engines.runtimes.cuda.bench import config_of, measure_source
+from engines.runtimes.cuda.bench import config_of, measure_sources
 from engines.runtimes.cuda.block_forms import BlockForm, Levels, form_of
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import TILE, chunks_of
+from engines.runtimes.cuda.sharding import Shard
 from engines.runtimes.cuda.weights import DeviceLayer, DeviceProduct, DeviceWeights, RandomSource, Source
 
 _TYPES = {kind.name: kind for kind in BLOCK_TYPES.values()}
@@ -106,23 +110,36 @@ def _units(form: BlockForm, tiles: int, chunks: int, scale: float) -> NDArray[np
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gpus", type=int, nargs="+", default=[1], help="cards that share a shape")
+    parser.add_argument("--shapes", nargs="+", default=[""], help="beginnings of the names of shapes")
+    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
+    given = parser.parse_args()
     shape = config_of("mistral-7b")
-    sources: dict[str, tuple[ModelConfig, Source]] = {
-        "7B, Q4_K_M": (shape, BlockSource(shape)),
-        "7B, Q8_0": (shape, BlockSource(shape, "Q8_0")),
+    shapes: dict[str, tuple[ModelConfig, Callable[[ModelConfig], Source]]] = {
+        "7B, Q4_K_M": (shape, BlockSource),
+        "7B, Q8_0": (shape, lambda config: BlockSource(config, "Q8_0")),
     }
     for name, settings in _MIXTURES.items():
-        config = ModelConfig.from_dict(_MIXTURE | settings)
-        sources[f"{name}, INT4"] = config, RandomSource(config)
+        shapes[f"{name}, INT4"] = ModelConfig.from_dict(_MIXTURE | settings), RandomSource
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, (config, source) in sources.items():
-            for copied, row in measure_source(name, config, source, Path(folder), _LOADS):
-                print(
-                    f"{row.shape}: {row.batch} of {row.prompt_tokens}: first token {row.ttft_ms:.1f} ms, "
-                    f"{row.decode_tok_s:.0f} tokens/s, {row.share_of_copy:.0%} of {copied:.0f} GB/s",
-                    flush=True,
-                )
+        for name, (config, source_of) in shapes.items():
+            if not name.startswith(tuple(given.shapes)):
+                continue
+            for gpus in given.gpus:
+                shares = [config] if gpus == 1 else [Shard(rank, gpus, True).of(config) for rank in range(gpus)]
+                sources = [source_of(share) for share in shares]
+                for copied, row in measure_sources(name, config, sources, Path(folder), _LOADS):
+                    rows.append(asdict(row) | {"copy_gb_s": round(copied)})
+                    print(
+                        f"{row.shape}, {gpus} cards: {row.batch} of {row.prompt_tokens}: first token "
+                        f"{row.ttft_ms:.1f} ms, {row.engine_tok_s:.0f} tokens/s, {row.share_of_copy:.0%} of "
+                        f"{copied:.0f} GB/s",
+                        flush=True,
+                    )
+                    if given.out is not None:
+                        given.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -83,11 +83,11 @@ def measure_shape(
     return _measured(shape, config, sources, cache, loads)
 
 
-def measure_source(
-    name: str, config: ModelConfig, source: Source, cache: Path | None, loads: Sequence[tuple[int, int]]
+def measure_sources(
+    name: str, config: ModelConfig, sources: Sequence[Source], cache: Path | None, loads: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[float, Row]]:
-    """The same of other weights, on one card."""
-    return _measured(name, config, [source], cache, loads)
+    """The same of other weights: those of one card, or each card's share, cut in units (``sharding``)."""
+    return _measured(name, config, sources, cache, loads, in_units=True)
 
 
 def _measured(
@@ -96,6 +96,8 @@ def _measured(
     sources: Sequence[Source],
     cache: Path | None,
     loads: Sequence[tuple[int, int]],
+    *,
+    in_units: bool = False,
 ) -> Iterator[tuple[float, Row]]:
     gpus = len(sources)
     context = max(prompt for _, prompt in loads) + _NEW_TOKENS
@@ -105,7 +107,7 @@ def _measured(
     if gpus == 1:
         runtime = CudaRuntime(config, sources[0], pages, context, cache=cache)
     else:
-        runtime = ParallelRuntime(config, sources, pages, context, cache=cache)
+        runtime = ParallelRuntime(config, sources, pages, context, cache=cache, in_units=in_units)
     try:
         copied = copy_speed(runtime.device)
         for batch, prompt in loads:

@@ -91,7 +91,7 @@ class Decoder:
                 layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output"
             )
             if layer.experts is not None and self._experts is not None:
-                self._experts.queue(layer.experts, layer.norms["mlp_input"], rows)
+                self._experts.queue(layer.experts, layer.norms["mlp_input"], rows, self._reducer)
                 continue
             self._queue_gate(number, rows)
             self._queue_change(layer.products["down"], rows, buffers.gated, buffers.inner_stride, number, "mlp_output")

@@ -2,7 +2,8 @@
 that a step of few rows stays one graph.
 
 Rows are put in the order of their experts and pass them in items of some rows each, through the kernels for products of
-few rows with an expert's weights.
+few rows with an expert's weights. Of several cards each has some features of every expert; all choose the same experts,
+and what they give is added up as that of an MLP is.
 """
 
 from ctypes import c_float, c_int, c_void_p
@@ -16,6 +17,7 @@ from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.expert_products import ExpertProducts, kernels_of
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import arguments_for
+from engines.runtimes.cuda.reduction import AFTER_MLP, Reducer
 from engines.runtimes.cuda.weights import DeviceExperts, DeviceWeights
 
 _WARP = 32
@@ -46,8 +48,9 @@ class Experts:
         }  # fmt: skip
         self._at = {name: device.allocate(size, zero=True) for name, size in sizes.items()}
 
-    def queue(self, layer: DeviceExperts, norm: int, rows: int) -> None:
-        """The residual stream's rows pass the layer's experts, and what these give is added to them."""
+    def queue(self, layer: DeviceExperts, norm: int, rows: int, reducer: Reducer | None = None) -> None:
+        """The residual stream's rows pass the layer's experts, and what these give, on all cards that ``reducer``
+        knows, is added to them."""
         config, experts, buffers, at = self._config, self._experts, self._buffers, self._at
         warps = min(_ROUTER_WARPS, -(-config.hidden_size // _ROUTED_OF_WARP))
         self._launch(
@@ -70,10 +73,19 @@ class Experts:
         self._products.queue(layer.gate_up, gate, rows, items_known=False)
         down.source, down.source_stride = at["gated"], self._inner_stride
         self._products.queue(layer.down, down, rows, items_known=True)
+        grid, given = (-(-config.hidden_size // _COMBINED), rows, 1), c_void_p(at["given"])
+        if reducer is not None:
+            self._launch(
+                "share_out", grid, _COMBINED // 4, given, c_void_p(at["places"]), c_void_p(at["weights"]),
+                c_void_p(reducer.share(AFTER_MLP)), c_int(config.hidden_size), c_int(self._given_stride),
+                c_int(reducer.stride), c_int(experts.chosen),
+            )  # fmt: skip
+            reducer.queue(AFTER_MLP, rows, buffers.parts, residual=buffers.residual, squares=buffers.squares)
+            return
         self._launch(
-            "combine", (-(-config.hidden_size // _COMBINED), rows, 1), _COMBINED // 4, c_void_p(at["given"]),
-            c_void_p(at["places"]), c_void_p(at["weights"]), c_void_p(buffers.residual), c_void_p(buffers.squares),
-            c_int(config.hidden_size), c_int(self._given_stride), c_int(experts.chosen), c_int(buffers.parts),
+            "combine", grid, _COMBINED // 4, given, c_void_p(at["places"]), c_void_p(at["weights"]),
+            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(config.hidden_size),
+            c_int(self._given_stride), c_int(experts.chosen), c_int(buffers.parts),
         )  # fmt: skip
 
     def _launch(self, name: str, grid: tuple[int, int, int], threads: int, *arguments: object) -> None:

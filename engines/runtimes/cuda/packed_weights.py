@@ -27,7 +27,6 @@ from engines.model.weights import (
     BlockRows,
     DenseLinear,
     Linear,
-    QuantizedLinear,
     without_blocks,
 )
 from engines.page_size import LmHead
@@ -43,7 +42,7 @@ from engines.runtimes.cuda.packing import (
     pack_rows,
     pack_table,
 )
-from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
+from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights, without_reordering
 from engines.runtimes.cuda.weights import (
     SETS,
     DeviceExperts,
@@ -55,6 +54,7 @@ from engines.runtimes.cuda.weights import (
 )
 
 PACKING = "3"  # grows when the meaning of the packed file changes
+CUT = "1"  # grows when a card's share in units becomes another one
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 _ALIGN = 256
 _OPTIONAL = ("bias", "order", "input_scale", "output_scale")
@@ -73,13 +73,17 @@ def build(
 ) -> Build:
     """The packed file in the cache of builds, of the whole model or a card's share, written if it is not there."""
     check_heads(checkpoint.config)
-    weights: Weights = checkpoint if shard is None else ShardedCheckpoint(checkpoint, shard)
-    target = "cuda" if shard is None else f"cuda-{shard.rank + 1}of{shard.cards}"
+    settings = {"packing": PACKING, "lm_head": lm_head}
+    if shard is None:
+        return BuildCache(cache).get(
+            checkpoint.folder, "cuda", settings, lambda folder: write(checkpoint, folder, on_progress, lm_head)
+        )
+    share = ShardedCheckpoint(checkpoint, shard)
     return BuildCache(cache).get(
         checkpoint.folder,
-        target,
-        {"packing": PACKING, "lm_head": lm_head},
-        lambda folder: write(weights, folder, on_progress, lm_head),
+        f"cuda-{shard.rank + 1}of{shard.cards}",
+        settings | ({"cut": CUT} if shard.in_units else {}),
+        lambda folder: (*write(share, folder, on_progress, lm_head), *share.notes),
     )
 
 
@@ -171,13 +175,10 @@ def _write_experts(writer: "Writer", checkpoint: Weights, layer: int) -> tuple[d
 
 
 def _plain(linear: Linear) -> Linear:
-    """Without a change of its inputs, which rows would go through for each expert anew."""
+    """As the kernels for experts take it."""
     if linear.bias is not None:
         raise RuntimeUnavailable("Experts with biases run on no card.", 'Set model.runtime to "native".')
-    reorders = isinstance(linear, QuantizedLinear) and (
-        linear.input_order is not None or linear.input_scale is not None
-    )
-    return DenseLinear(linear.dense()) if reorders else linear
+    return without_reordering(linear)
 
 
 def _placed_experts(experts: Mapping[str, Any], base: int) -> DeviceExperts:

@@ -34,7 +34,8 @@ from engines.serving.row_sampling import RowSampling
 
 
 class ParallelRuntime:
-    """``sources`` give each card's share of the weights, in the order of the cards: the first ones, or ``devices``."""
+    """``sources`` give each card's share of the weights, in the order of the cards: the first ones, or ``devices``.
+    ``in_units``: how they are cut (``sharding``)."""
 
     name = "cuda"
 
@@ -49,6 +50,7 @@ class ParallelRuntime:
         largest_run: int = LARGEST_RUN,
         kv_cache: KvCache = "fp16",
         devices: Sequence[Device] | None = None,
+        in_units: bool = False,
     ) -> None:
         self.config = config
         cards = len(sources)
@@ -64,9 +66,10 @@ class ParallelRuntime:
             largest = min(largest_run, padded(context, FEW))
             exchange = Exchange(devices, config, max(largest, FEW))
             for rank, (device, source) in enumerate(zip(devices, sources, strict=True)):
+                share = Shard(rank, cards, in_units).of(config)
                 self.ranks.append(
                     CudaRuntime(
-                        Shard(rank, cards).of(config), source, num_pages, context, cache=cache, largest_run=largest,
+                        share, source, num_pages, context, cache=cache, largest_run=largest,
                         reducer=_reducer_of(exchange, rank), device=device, kv_cache=kv_cache,
                     )
                 )  # fmt: skip
@@ -96,17 +99,24 @@ class ParallelRuntime:
         cache: Path | None,
         kv_cache: KvCache = "fp16",
         lm_head: LmHead = "stored",
+        *,
+        in_units: bool = False,
     ) -> "ParallelRuntime":
         """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object
         alone."""
         _check_cards(cards)
         if cache is None:
             with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
-                return cls.from_checkpoint(checkpoint, cards, num_pages, max_context, Path(folder), kv_cache, lm_head)
-        sources = [
-            PackedSource(build(checkpoint, cache, shard=Shard(rank, cards), lm_head=lm_head)) for rank in range(cards)
-        ]
-        return cls(checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache), kv_cache=kv_cache)
+                kept = Path(folder)
+                return cls.from_checkpoint(
+                    checkpoint, cards, num_pages, max_context, kept, kv_cache, lm_head, in_units=in_units
+                )
+        shards = [Shard(rank, cards, in_units) for rank in range(cards)]
+        sources = [PackedSource(build(checkpoint, cache, shard=shard, lm_head=lm_head)) for shard in shards]
+        return cls(
+            checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache), kv_cache=kv_cache,
+            in_units=in_units,
+        )  # fmt: skip
 
     @property
     def _first(self) -> CudaRuntime:

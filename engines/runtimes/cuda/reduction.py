@@ -16,6 +16,7 @@ from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import TILE, padded, unit_bytes
 
+AFTER_MLP = 1  # the buffer of what MLPs give; that of attention is 0
 _THREADS = 512
 
 

@@ -185,18 +185,10 @@ extern "C" __global__ void __launch_bounds__(1024) route(const float* logits, in
     }
 }
 
-// residual[row] += the weighted sum of what its experts give, always in the same order, with sums of squares. A block for
-// COMBINED outputs of a row. The kernel ahead starts no earlier than `route` has ended, so all but what it gives is there.
-extern "C" __global__ void __launch_bounds__(COMBINED / 4)
-    combine(const float* given, const int* places, const float* weights, float* residual, float* squares, int size, int stride,
-            int chosen, int parts) {
-    __shared__ float room[32];
-    const int lane = threadIdx.x & 31, at = blockIdx.x * COMBINED + threadIdx.x * 4;
-    const u64 row = blockIdx.y;
-    float* const own = residual + row * size;
-    const bool whole = at + 4 <= size && (size & 3) == 0;
-    float4 value = four_of(own, at, size);
-    float4 sum = make_float4(0, 0, 0, 0);
+// The weighted sum of what a row's experts give, always in the same order: four outputs from `at` on. The kernel ahead starts
+// no earlier than `route` has ended, so all but what it gives is there; only that is waited for.
+__device__ __forceinline__ void add_given(float4& sum, const float* given, const int* places, const float* weights, u64 row, int at,
+                                          int lane, int size, int stride, int chosen) {
     for (int base = 0; base < chosen; base += 32) {
         const int pair = (int)row * chosen + base + lane;
         const int place = base + lane < chosen ? __ldcg(places + pair) : 0;
@@ -213,6 +205,20 @@ extern "C" __global__ void __launch_bounds__(COMBINED / 4)
             sum.x += share * x.x, sum.y += share * x.y, sum.z += share * x.z, sum.w += share * x.w;
         }
     }
+}
+
+// residual[row] += the weighted sum of what its experts give, with sums of squares. A block for COMBINED outputs of a row.
+extern "C" __global__ void __launch_bounds__(COMBINED / 4)
+    combine(const float* given, const int* places, const float* weights, float* residual, float* squares, int size, int stride,
+            int chosen, int parts) {
+    __shared__ float room[32];
+    const int lane = threadIdx.x & 31, at = blockIdx.x * COMBINED + threadIdx.x * 4;
+    const u64 row = blockIdx.y;
+    float* const own = residual + row * size;
+    const bool whole = at + 4 <= size && (size & 3) == 0;
+    float4 value = four_of(own, at, size);
+    float4 sum = make_float4(0, 0, 0, 0);
+    add_given(sum, given, places, weights, row, at, lane, size, stride, chosen);
     value.x += sum.x, value.y += sum.y, value.z += sum.z, value.w += sum.w;
     if (whole) {
         *(float4*)(own + at) = value;
@@ -225,4 +231,15 @@ extern "C" __global__ void __launch_bounds__(COMBINED / 4)
     const float all = block_sum(value.x * value.x + value.y * value.y + value.z * value.z + value.w * value.w, room);
     const int part = blockIdx.x * (COMBINED / PART) + threadIdx.x;
     if (threadIdx.x < COMBINED / PART && part < parts) squares[row * parts + part] = threadIdx.x == 0 ? all : 0.0f;
+}
+
+// The same sum alone, of one of several cards, to float16 rows for all of them to add up.
+extern "C" __global__ void __launch_bounds__(COMBINED / 4)
+    share_out(const float* given, const int* places, const float* weights, u16* target, int size, int stride, int target_stride,
+              int chosen) {
+    const int lane = threadIdx.x & 31, at = blockIdx.x * COMBINED + threadIdx.x * 4;
+    const u64 row = blockIdx.y;
+    float4 sum = make_float4(0, 0, 0, 0);
+    add_given(sum, given, places, weights, row, at, lane, size, stride, chosen);
+    if (at < size) *(uint2*)(target + row * target_stride + at) = make_uint2(to_half2(sum.x, sum.y), to_half2(sum.z, sum.w));
 }
