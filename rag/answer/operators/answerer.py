@@ -45,12 +45,14 @@ from rag.answer.operators.quoted.mail_senders import find_mail_sender
 from rag.answer.operators.quoted.manual_entries import quote_manual_entry
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
+from rag.answer.operators.quoted.records import quote_record
 from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
 from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
 from rag.answer.operators.quoted.what_is_missing import find_missing
 from rag.answer.operators.tables.grid import Grid, Texts, grids_of
+from rag.answer.operators.tables.records import record_grids
 from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
 from rag.answer.operators.whole.outline import outline
@@ -194,9 +196,11 @@ def work(
     )
     if stated is not None:
         return stated
-    grids = grids_of(passages, texts)
+    records = record_grids(passages, texts)
+    grids = [*grids_of(passages, texts), *records]
     return (
-        price_several(query, passages, grids)
+        quote_record(query, records)
+        or price_several(query, passages, grids)
         or _from_entries(query, passages, texts, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)

@@ -48,7 +48,8 @@ _IS_DONE = re.compile(  # what was done with things
 )
 HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _NAMES_OF = re.compile(r"\bnames of\b(?: all)?", re.IGNORECASE)  # "the names of all members" are the members
-_ASKING = (_KINDS_OF, _NAMES_OF, HOW_OFTEN)  # in front of what is counted or listed
+_LIST = re.compile(r"^\W*(?:please )?(?:list|name|show(?: me)?|give me|tell me)\b(?: all)?", re.IGNORECASE)
+_ASKING = (_KINDS_OF, _NAMES_OF, _LIST, HOW_OFTEN)  # in front of what is counted or listed
 _PAID = frozenset(stems("pay paid buy bought spend spent order ordered"))
 _LISTS_OF_VALUES = 2  # cells with several values from which a column is one of lists
 _EXCEPT = re.compile(r"\b(?:no|not|without|but|except|free|kein\w*|ohne|sans|sin)\b", re.IGNORECASE)
@@ -150,7 +151,7 @@ def _numbers_rows(grid: Grid, column: int) -> bool:
 
 def counted(query: Query) -> str | None:
     """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of",
-    "names of" and "how often" say nothing of it."""
+    "list", "names of" and "how often" say nothing of it."""
     start = max(
         (found.end() for asking in _ASKING for found in asking.finditer(query.text)),
         default=0,
