@@ -20,7 +20,7 @@ from rag.types import Query, QueryKind, Turn
 
 _OVERVIEW = re.compile(
     r"\b(?:summar(?:y|i[sz]e[sd]?|i[sz]ing)|overview|tl;?dr|in a nutshell|key (?:take-?aways|points|ideas)|"
-    r"main (?:points?|ideas?|topics?|message|themes?)|gist|short version|"
+    r"recap|sum (?:\w+ )?up(?! to\b)|main (?:points?|ideas?|topics?|message|themes?)|gist|short version|"
     r"in (?:a few|a couple of|two|three) (?:lines|sentences|words))\b"
     r"|\bwhat(?:'s| is| are|s) (?:this|that|it|these|those|the|my) ?(?:[\w.'-]+ ){0,6}about\b[\s?.]*$"
     r"|\bwhat do(?:es)? (?:this|it|these|the|my) ?(?:[\w.'-]+ ){0,6}(?:say|contain|cover)\b[\s?.]*$"

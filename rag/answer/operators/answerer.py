@@ -14,6 +14,7 @@ from rag.answer.asked.proportions import asks_for_proportion, says_proportion
 from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
+from rag.answer.operators.computed.changed_rows import find_changed
 from rag.answer.operators.computed.counting import count, list_rows
 from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
@@ -70,6 +71,7 @@ OPERATORS: tuple[Operator, ...] = (
     add_up_stock,
     add_up_picked,
     compute,
+    find_changed,
     find_extreme,
     count,
     list_rows,
@@ -216,9 +218,9 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
         called_so = [grid for grid in grids if says_proportion(_names(grid))]
         return find_proportion(query, [grid for grid in grids if grid.is_whole]) or look_up(query, called_so, embedder)
     if asks_to_compute(query.text):  # no single value answers it, but a total
-        operators = (add_up_stock, add_up_picked, compute, look_up_total)
+        operators = (find_changed, add_up_stock, add_up_picked, compute, look_up_total)
     elif asks_for_extreme(query.text):
-        operators = (find_extreme,)
+        operators = (find_changed, find_extreme)
     whole = [grid for grid in grids if grid.is_whole]
     for operator in operators:
         worked = operator(query, grids if operator in _OF_SINGLE_ROWS else whole, embedder)

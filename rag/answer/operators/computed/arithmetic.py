@@ -219,7 +219,7 @@ def _total_called(query: Query, grid: Grid) -> list[Meant]:
 
 def _to_subtract(grid: Grid, columns: Sequence[int], asked: Sequence[int]) -> list[int]:
     """The two columns of which the question names both, or the first two that hold the same at different times."""
-    return list(asked if len(asked) == 2 else columns if len(columns) == 2 else _two_periods(grid, columns))[:2]
+    return list(asked if len(asked) == 2 else columns if len(columns) == 2 else two_periods(grid, columns))[:2]
 
 
 def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> Worked | None:
@@ -230,7 +230,7 @@ def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> 
     elif _RANGE.search(query.text) and len(asked) == 2:
         asked = [column for column in columns if asked[0] <= column <= asked[1]]
     elif len(asked) < 2 and len(columns) == 2:
-        asked = columns if _two_periods(grid, columns) or _share_a_word(grid, columns) else asked
+        asked = columns if two_periods(grid, columns) or _share_a_word(grid, columns) else asked
     if len(asked) < 2:
         return None
     known = [value for column in asked if (value := _value(meant.line, column)) is not None]
@@ -268,7 +268,7 @@ def _leaves_out(query: Query, said: frozenset[str]) -> bool:
     return any(term is not None and term not in said for term in after)
 
 
-def _two_periods(grid: Grid, columns: Sequence[int]) -> list[int]:
+def two_periods(grid: Grid, columns: Sequence[int]) -> list[int]:
     """The first two columns that hold the same at different times: their names share most of their words."""
     for one, other in pairwise(columns):
         first, second = (frozenset(stems(grid.column_name(column))) for column in (one, other))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rag.answer.above import stems_above
+from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.expected import is_date
 from rag.answer.operators.computed.arithmetic import asks_for_difference
 from rag.answer.operators.tables.matching import share, shared
@@ -50,7 +51,7 @@ class _Stretch:
 def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
     """The difference; None for other questions, and where no sentence puts two amounts side by side."""
     rest = _REST.search(query.text) is not None
-    if not rest and not asks_for_difference(query.text):
+    if asks_for_extreme(query.text) or not (rest or asks_for_difference(query.text)):
         return None
     best: tuple[float, _Stretch] | None = None
     for passage in passages:

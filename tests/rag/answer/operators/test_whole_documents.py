@@ -153,6 +153,16 @@ def club() -> ParsedDocument:
     return builder.build()
 
 
+def test_the_recipe_whose_name_is_asked_for_is_taken_not_the_first() -> None:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.heading("Bean soup with dumplings", 1)
+    builder.paragraph("Beans, flour and marrow. Boil for an hour.")
+    builder.heading("Bean soup", 1)
+    builder.paragraph("Beans, leek and a bay leaf. Simmer for two hours.")
+    asked = ask("what goes into the bean soup?", {"kitchen book": builder.build()})
+    assert asked.text.startswith("Beans, leek and a bay leaf.")
+
+
 def ask_club(question: str) -> str:
     """The whole document is one passage."""
     document = club()
