@@ -13,6 +13,7 @@ from rag.answer.asked.names import unknown_names
 from rag.answer.asked.proportions import asks_for_proportion, says_proportion
 from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
+from rag.answer.operators.computed.apart_difference import subtract_apart
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
 from rag.answer.operators.computed.changed_rows import find_changed
 from rag.answer.operators.computed.counting import count, list_rows
@@ -36,6 +37,7 @@ from rag.answer.operators.quoted.answered_questions import quote_answered_questi
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.counted_lists import count_listed
+from rag.answer.operators.quoted.counts import find_count
 from rag.answer.operators.quoted.dimensions import find_dimension
 from rag.answer.operators.quoted.duties import quote_duties
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
@@ -191,6 +193,7 @@ def work(
         or find_mail_sender(query, passages, texts)
         or find_seasonal_time(query, passages)
         or count_listed(query, passages)
+        or find_count(query, passages)
         or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)
@@ -206,6 +209,7 @@ def work(
         or _from_entries(query, passages, texts, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
+        or subtract_apart(query, passages, texts)
         or add_up(query, passages)
         or find_limit(query, passages, texts)
         or quote_section(query, passages, texts)

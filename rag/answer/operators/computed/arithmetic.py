@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from rag.answer.expected import is_date
-from rag.answer.operators.computed.sides import OR_THAN, sides_of
+from rag.answer.operators.computed.sides import OR_THAN, joined_sides_of, sides_of
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.degrees import measured_by, price_of_rows
 from rag.answer.operators.tables.grid import Grid, Line
@@ -44,7 +44,8 @@ _DIFFERENCE = re.compile(
     r"faster|slower|older|younger|taller|deeper|wider)\b"
     r"|\bby how (?:much|many)\b|\bdifference\b|\bhow (?:far|much) short\b|\bhow (?:much|many)\b.*"
     r"\b(?:rise|rose|grow|grew|increased?|decreased?|fall|fell|drop(?:ped)?|change[ds]?)\b"
-    r"|\bhow much (?:cheaper|dearer)\b",
+    r"|\bhow (?:much|many)\b.*\b(?:go|goes|went|gone|come|came) (?:up|down)\b|\bhow much (?:cheaper|dearer)\b"
+    r"|\bby how (?:much|many)\b.*\bexceed",
     re.IGNORECASE,
 )
 _YEAR_AGO = re.compile(
@@ -56,6 +57,8 @@ _YEAR_AGO = re.compile(
 _OTHERWISE = re.compile(r"%|\bpercent\w*|\brates?\b|^\W*(?:is|are|was|were|did|does|do|has|have)\b", re.IGNORECASE)
 _BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
 _SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both|plus)\b", re.IGNORECASE)
+_TOTAL_OF = re.compile(r"\btotal (?:number|count|amount) of\b", re.IGNORECASE)  # what a column holds
+_SAYS_TOTAL = frozenset(stems("total number count amount"))
 _BOTH = re.compile(r"\bboth (?:the |of the )?(?P<kind>\w+)", re.IGNORECASE)
 _RANGE = re.compile(r"\bfrom\b.+\b(?:to|till|until|through)\b", re.IGNORECASE)
 _WHICH = re.compile(
@@ -84,7 +87,7 @@ def asks_to_compute(question: str) -> bool:
     """Whether a question asks for a sum or a difference, which no single value answers."""
     if _BOUND.search(question) is not None:
         return False
-    return asks_for_difference(question) or _SUM.search(question) is not None
+    return any((asks_for_difference(question), _SUM.search(question), _TOTAL_OF.search(question)))
 
 
 def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
@@ -92,6 +95,8 @@ def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     text = query.text
     if asks_for_difference(text) or (_YEAR_AGO.search(text) and not _OTHERWISE.search(text)):
         found = [_difference(query, grid, embedder) for grid in grids]
+    elif _TOTAL_OF.search(text):
+        found = [_of_column(query, grid) for grid in grids]
     elif _SUM.search(text):
         found = [_sum(query, grid, embedder) for grid in grids]
     elif _WHICH.search(text) and OR_THAN.search(text):
@@ -124,6 +129,8 @@ def _is_measured(query: Query, grid: Grid, meant: Meant) -> bool:
 
 def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     meant = _meant(query, grid)
+    if len(meant) < 2:
+        meant = joined_sides_of(query, grid) or meant
     if len(meant) == 2:
         return _of_rows(query, grid, meant, embedder, difference=True)
     if len(meant) == 1:
@@ -138,6 +145,8 @@ def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
 
 def _sum(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     meant = _meant(query, grid)
+    if len(meant) < 2:
+        meant = joined_sides_of(query, grid) or meant
     if len(meant) >= 2:
         return _of_rows(query, grid, meant, embedder, difference=False)
     if len(meant) == 1:
@@ -161,7 +170,7 @@ def _both(query: Query, grid: Grid) -> list[Meant]:
 def _of_column(query: Query, grid: Grid) -> Worked | None:
     """The sum of a named column over all rows, or over those in which a year or number stands that the question
     names."""
-    columns = asked_columns(query, grid, frozenset(), grid.value_columns)
+    columns = asked_columns(query, grid, _SAYS_TOTAL, grid.value_columns)
     if len(columns) != 1:
         return None
     lines = [line for line in grid.lines if _value(line, columns[0]) is not None and not is_total(grid, line)]

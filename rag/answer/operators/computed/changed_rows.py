@@ -12,7 +12,7 @@ from decimal import Decimal
 from rag.answer.operators.computed.arithmetic import two_periods
 from rag.answer.operators.computed.rise_or_fall import in_order
 from rag.answer.operators.tables.choosing import is_total
-from rag.answer.operators.tables.grid import Grid, Line
+from rag.answer.operators.tables.grid import Cell, Grid, Line
 from rag.answer.operators.tables.matching import in_front, said_in_column, share, shared
 from rag.answer.operators.tables.periods import PERIOD
 from rag.answer.operators.tables.regions import asks_for_region, names_regions
@@ -132,12 +132,12 @@ def _greatest(changes: Sequence[_Change], *, relative: bool) -> _Change:
 def _told(grid: Grid, change: _Change, columns: tuple[int, int]) -> str:
     """ "Eider: 66 (2014), 49 (2024)", with what the table says of the change."""
     line = change.line
-    values = ", ".join(
-        f"{grid.written(cell.value) if grid.scale and cell.value is not None else cell.text} ({grid.column_name(column)})"
-        for column in columns
-        for cell in (line.cells[column],)
-    )
+    values = ", ".join(f"{_value(grid, line.cells[column])} ({grid.column_name(column)})" for column in columns)
     behind = max(columns) + 1
     is_said = behind in line.cells and _CHANGE.search(grid.column_name(behind)) is not None
     told = f", {grid.column_name(behind)}: {line.cells[behind].text}" if is_said else ""
     return f"{grid.called(line)}: {values}{told}"
+
+
+def _value(grid: Grid, cell: Cell) -> str:
+    return grid.written(cell.value) if grid.scale and cell.value is not None else cell.text

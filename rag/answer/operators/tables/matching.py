@@ -27,6 +27,8 @@ _FIRST_PART = 0.8  # what a name counts of which the part before a comma or brac
 _REPEATED = 0.4  # what a word of a name counts that other rows have as well
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LAST_NUMBER = re.compile(r"(?P<words>\w+ .*\w)\s\d{1,2}$")  # behind two words or more
+_YEAR = re.compile(r"\b(?:1[6-9]|20|21)\d\d\b")
+_AGAINST = ("vs", "versus")  # between two names
 _ALL_OF_IT = frozenset(stems("whole entire complete overall"))  # in front of a name these say nothing new
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
 
@@ -146,9 +148,9 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str], others: fr
     end = 0
     for word, start, stop in words(query.text):
         term = stem(word)
-        if term not in query.rarity or query.text[end:start].strip(" -'’s"):
+        if term not in query.rarity or query.text[end:start].strip(" -'’s") or word in _AGAINST:
             run = []
-        if term in query.rarity:
+        if term in query.rarity and word not in _AGAINST:
             if term in said and any(other not in said and match(other, known, prefixes) == 0 for other in run):
                 return True
             run.append(term)
@@ -215,7 +217,7 @@ def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[i
     the ones whose whole name it says ("Q2" before "Comment (Q2)"); none where none holds anything. ``least`` is the
     share of a column's name that must be said."""
     scored: list[tuple[float, int]] = []
-    for column in columns:
+    for column in _of_asked_years(query, grid, columns):
         if least and _held(query, grid.column_name(column), frozenset(query.rarity))[0] < least:
             continue
         there = said_in_column(query, grid.column_name(column)) - taken - ENGLISH
@@ -226,6 +228,16 @@ def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[i
         return [price]  # "how much is a night?" asks for the price per night, not for the nights
     whole = [column for column in found if _held(query, grid.column_name(column), frozenset(query.rarity))[0] == 1.0]
     return whole or found
+
+
+def _of_asked_years(query: Query, grid: Grid, columns: Sequence[int]) -> list[int]:
+    """The columns without those that name other years alone, where one names a year of the question: "2022" is never
+    taken for "September 2023" because of the month that stands above it."""
+    asked = frozenset(_YEAR.findall(query.text))
+    years = {column: frozenset(_YEAR.findall(grid.column_name(column))) for column in columns}
+    if not any(asked & named for named in years.values()):
+        return list(columns)
+    return [column for column, named in years.items() if not named or asked & named]
 
 
 def likest_column(text: str, grid: Grid, columns: Sequence[int], embedder: Embedder) -> int | None:

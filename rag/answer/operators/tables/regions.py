@@ -1,12 +1,13 @@
-"""Tells a table by regions of the world, which reports seldom call so: "Americas", "Greater China", "Other countries"."""
+"""Tells a table by regions of the world, which reports seldom call so: "Americas", "Greater China"."""
 
 import re
 from collections.abc import Sequence
 
 _ASKS = re.compile(r"\b(?:regions?|countr(?:y|ies)|continents?|parts? of the world|geograph\w+)\b", re.IGNORECASE)
 _REGION = re.compile(
-    r"\b(?:americas?|europe|emea|asia|apac|pacific|africa|oceania|middle east|(?:north|south|latin) america|international|"
-    r"united states|u\.?s\.?a?|canada|mexico|brazil|united kingdom|u\.?k\.?|germany|france|italy|spain|switzerland|austria|"
+    r"\b(?:americas?|europe|emea|asia|apac|pacific|africa|oceania|middle east|(?:north|south|latin) america|"
+    r"international|united states|u\.?s\.?a?|canada|mexico|brazil|united kingdom|u\.?k\.?|germany|france|italy|spain|"
+    r"switzerland|austria|"
     r"netherlands|ireland|poland|sweden|norway|denmark|china|japan|korea|taiwan|india|singapore|australia|israel|"
     r"countries|rest of (?:the )?world|domestic|foreign|abroad)\b",
     re.IGNORECASE,
