@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.answer.asked.superlatives import superlative_in
 from rag.answer.operators.tables.choosing import HOW_OFTEN, KINDS_OF_FILES, Picked, counted, counted_phrase, pick
@@ -39,6 +40,7 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
         return None
     if picked.column is None and _names_a_condition(query, picked):
         return None
+    picked = _each_once(query, picked)
     return Worked((_said(f"{len(picked.lines)}: ", picked),), picked.covered)
 
 
@@ -55,7 +57,7 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if query.kind == "person" and not _are_called_by_name(picked.grid):
         return None
     if len(picked.lines) > 1 or picked.column == 0:
-        return Worked((_said("", picked),), picked.covered)
+        return Worked((_said("", _each_once(query, picked)),), picked.covered)
     column, (line,) = picked.column, picked.lines
     others = [at for at in range(1, len(picked.grid.columns)) if at != column]
     if any(counted(query) in stems(picked.grid.column_name(at)) for at in others):
@@ -73,10 +75,22 @@ def _said(front: str, picked: Picked) -> Statement:
     return Statement(f"{front}{names}{more}.", tuple(row_source(picked.grid, line) for line in shown))
 
 
+def _each_once(query: Query, picked: Picked) -> Picked:
+    """The rows without those of somebody who has one already, where people are counted or listed: who stands twice in a
+    rota is one volunteer. Times and other things are counted by rows."""
+    if HOW_OFTEN.match(query.text) or 0 not in columns_of_people(picked.grid):
+        return picked
+    first: dict[str, Line] = {}
+    for line in picked.lines:
+        first.setdefault(" ".join(line.name.casefold().split()), line)
+    return replace(picked, lines=tuple(first.values()))
+
+
 def _called(picked: Picked, line: Line) -> str:
     """What a row is about; of one that is called by its date alone what else stands in it."""
-    if picked.column != 0:
-        return picked.grid.called(line)
+    if picked.column != 0:  # of somebody with several rows the others were left out
+        is_alone = [other.name for other in picked.lines].count(line.name) == 1 and 0 in columns_of_people(picked.grid)
+        return line.name if is_alone else picked.grid.called(line)
     return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
 
 

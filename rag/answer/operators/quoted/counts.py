@@ -34,22 +34,22 @@ def find_count(query: Query, passages: Sequence[Passage]) -> Worked | None:
     if asked is None or _NOT.search(query.text) or not asked["thing"].casefold().endswith("s"):
         return None
     thing = stem(asked["thing"].casefold())
-    found: list[tuple[str, Source]] = []
+    found: list[tuple[str, Source, Source]] = []
     for passage in passages:
         above = stems_above(passage)
-        for number, source in _counts(passage, thing):
+        for number, source, value in _counts(passage, thing):
             text = passage.text[source.start : source.end]
             if share(query, shared(query, above | frozenset(stems(text)))) >= _COVERED:
-                found.append((number, source))
-    if not found or len({number for number, _ in found}) > 1:
+                found.append((number, source, value))
+    if not found or len({number for number, _, _ in found}) > 1:
         return None
-    source = found[0][1]
+    _, source, value = found[0]
     text = readable(source.passage, source.start, source.end)
-    return Worked((Statement(text, (source,), source),), 1.0)
+    return Worked((Statement(text, (source,), value),), 1.0)
 
 
-def _counts(passage: Passage, thing: str) -> Iterator[tuple[str, Source]]:
-    """The numbers that stand right in front of the thing, with their sentences."""
+def _counts(passage: Passage, thing: str) -> Iterator[tuple[str, Source, Source]]:
+    """The numbers that stand right in front of the thing, with their sentences and where they stand."""
     pattern = re.compile(rf"(?<![\w.,-])(?P<number>{numbers.PATTERN}|(?:{COUNTS})) (?P<thing>[^\W\d_]+)", re.IGNORECASE)
     for unit in units_of(passage, len(passage.text)):
         text = passage.text[unit.first : unit.end]
@@ -58,4 +58,5 @@ def _counts(passage: Passage, thing: str) -> Iterator[tuple[str, Source]]:
         for found in pattern.finditer(text):
             number = found["number"].casefold()
             if stem(found["thing"].casefold()) == thing and number not in _ONE:
-                yield number, Source(passage, unit.first, unit.end)
+                value = Source(passage, unit.first + found.start("number"), unit.first + found.end("number"))
+                yield number, Source(passage, unit.first, unit.end), value
