@@ -28,6 +28,7 @@ _REPEATED = 0.4  # what a word of a name counts that other rows have as well
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LAST_NUMBER = re.compile(r"(?P<words>\w+ .*\w)\s\d{1,2}$")  # behind two words or more
 _YEAR = re.compile(r"\b(?:1[6-9]|20|21)\d\d\b")
+_NET = re.compile(r"(?:total )?net (?P<plain>revenues?|sales)", re.IGNORECASE)
 _AGAINST = ("vs", "versus")  # between two names
 _ALL_OF_IT = frozenset(stems("whole entire complete overall"))  # in front of a name these say nothing new
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
@@ -85,6 +86,8 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
         group = said_in_column(query, line.group) if line.group else frozenset()
         strength, said = _named(query, line.name, asked, repeated)
         by_name = True
+        if strength < _FIRST_PART and (as_net := _as_net_total(query, grid, line)):
+            strength, said = _FIRST_PART, as_net
         if strength < 1.0 and 0 in people and (first := _first_name(line.name, people[0])):
             strength, said = 1.0, first
         for column, cell in line.cells.items():
@@ -126,6 +129,20 @@ def _named(query: Query, name: str, asked: Set[str], repeated: Set[str] = frozen
     """How much of a name the question says; a name's part before a comma or bracket may stand for it."""
     whole, part = (_held(query, text, asked, repeated) for text in (name, _first_part(name)))
     return max(whole, (_FIRST_PART * part[0], part[1]), key=lambda scored: scored[0])
+
+
+def _as_net_total(query: Query, grid: Grid, line: Line) -> frozenset[str]:
+    """The stems of the question that mean a row "Total net revenue" by "revenue" alone: where it says nothing else that
+    could narrow it, and no other row."""
+    net = _NET.fullmatch(line.name)
+    if net is None or not shared(query, frozenset(stems(net["plain"]))):
+        return frozenset()
+    own = shared(query, frozenset(stems(line.name)))
+    columns = frozenset[str]().union(*(said_in_column(query, name) for name in grid.columns))
+    known = own | columns | shared(query, around(grid)) | PERIOD | _ALL_OF_IT
+    others = frozenset(term for other in grid.lines for term in _content(other.name)) - frozenset(_content(line.name))
+    left = query.rarity.keys() - known - grid.fiscal_years
+    return own if not left and not (query.rarity.keys() & others) - grid.names else frozenset()
 
 
 def _first_part(name: str) -> str:
