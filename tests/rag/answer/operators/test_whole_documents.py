@@ -134,6 +134,22 @@ def test_documents_about_something_are_named_with_their_files() -> None:
     assert ask("Which files do I have about sailing?", documents).text == "as before"
 
 
+def test_a_summary_leaves_out_capitals_and_where_something_is_told() -> None:
+    builder = DocumentBuilder(media_type="x/y")
+    for heading, text in (
+        ("One", "REPORT OF THE HARBOUR COMPANY FOR THE YEAR 2031. Berths were let to 61 boats."),
+        ("Two", "Refer to Note 7 of the accounts for the crane and its repairs. The crane lifted 900 boats in 2031."),
+        ("Three", "The pier was closed in March after the storm of 4 February. It reopened in June."),
+    ):
+        builder.heading(heading, 1)
+        builder.paragraph(text)
+    text = ask("summarise the report", {"report": builder.build()}).text
+    assert "61 boats" in text
+    assert "900 boats" in text
+    assert "REPORT OF" not in text
+    assert "Refer to" not in text
+
+
 def club() -> ParsedDocument:
     builder = DocumentBuilder(media_type="x/y")
     builder.heading("Lentil soup", 1)
