@@ -21,8 +21,8 @@ from rag.protocols import Embedder
 from rag.text.words import stems
 from rag.types import Query
 
-_UP = r"(?:went|gone|go) up|rose|risen|rise|grew|grown|grow|increased?|climbed|gained"
-_DOWN = r"(?:went|gone|go) down|fell|fallen|fall|dropped|drop|declined?|decreased?|shrank|shrunk|shrink|lost"
+_UP = r"(?:went|gone|go) up|rose|risen|rise|grew|grown|grow|increased?|climbed"
+_DOWN = r"(?:went|gone|go) down|fell|fallen|fall|dropped|drop|declined?|decreased?|shrank|shrunk|shrink"
 _MOST = re.compile(r"\b(?:the )?(?:fastest|quickest|most|strongest|hardest)\b", re.IGNORECASE)
 _RELATIVE = re.compile(r"\b(?:fastest|quickest|strongest|hardest)\b|\bper ?cent|%", re.IGNORECASE)
 _VERB = re.compile(
