@@ -22,6 +22,7 @@ _LISTS = re.compile(
 )
 _COVERED_ALONE = 0.75  # share of the question that a single row must account for
 _TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
+_SMALL_WORD = re.compile(r"\w.* (?!de\b|da\b|van\b|von\b|der\b|den\b|la\b|le\b|al\b|bin\b|and\b|of\b)[a-z]{3,}")
 _MOST = 20  # rows that are named one by one
 
 
@@ -116,7 +117,10 @@ def _names_a_condition(query: Query, picked: Picked) -> bool:
 def _are_called_by_name(grid: Grid) -> bool:
     """Whether the rows of a table may be people: where another column says who, their names do not, nor do numbers."""
     people = columns_of_people(grid)
-    return 0 in people if people else any(any(map(str.isalpha, line.name)) for line in grid.lines)
+    if people:
+        return 0 in people
+    things = sum(_SMALL_WORD.search(line.name) is not None for line in grid.lines)  # "Chess set", "Fog signal"
+    return things * 2 <= len(grid.lines) and any(any(map(str.isalpha, line.name)) for line in grid.lines)
 
 
 def _asks_for_another(query: Query, picked: Picked) -> bool:

@@ -58,6 +58,8 @@ def _grid(whole: Passage, passages: Sequence[Passage]) -> Grid | None:
     if len(lines) < _LEAST_RECORDS or len({line.name for line in lines}) < len(lines):
         return None
     headings = _headings(whole, passages, columns)
+    if headings:  # the "name" of an object is no person
+        columns = (headings[-1], *columns[1:])
     return Grid(
         replace(whole, heading_path=headings), columns, 1, lines, "", " ".join(headings), whole.text[: lines[-1].end]
     )

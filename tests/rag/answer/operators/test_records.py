@@ -66,6 +66,7 @@ def ask(question: str, text: str) -> Answer:
             "Painted Lady; sown: under glass; sown month: March; colour: scarlet; bed: north wall; number: SP-7",
         ),
         ("what colour is SP-7?", "Painted Lady, colour: scarlet."),
+        ("who got bean SP-7 to flower last year?", "as before"),
         ("which tomatoes are sown in May", "as before"),
     ],
 )
@@ -76,3 +77,11 @@ def test_what_is_asked_of_records(question: str, said: str) -> None:
 
 def test_blocks_with_prose_are_no_records() -> None:
     assert ask("list all the beans", PROSE).answerer == "otherwise"
+
+
+def test_a_thing_is_nobody() -> None:
+    tools = "\n\n".join(
+        f"id: T-{number}\nname: {name}\nplace: shed"
+        for number, name in ((7, "Saw, fine toothed"), (8, "Garden rake"), (9, "Fire pump"))
+    )
+    assert ask("Who got tool T-9 working again?", tools).text == "as before"
