@@ -49,6 +49,7 @@ from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, 
 from rag.answer.said_of import can_be_asked_for, said_of_subject
 from rag.answer.summary import overview
 from rag.answer.verdict import verdict
+from rag.answer.where_read import is_read_in_best, says_same
 from rag.protocols import Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
 from rag.text.words import stem, weight, words
@@ -187,7 +188,7 @@ class ExtractiveAnswerer:
             return Choice(readings=tuple(readings or ()))
         counted = readings if about[0] is named[0] else _read_in(readings, about)
         features = found_features(query, ranked)
-        held = any(_holds_or_names(ranked[0], reading) for reading in (readings or ())[:1])
+        held = any(is_read_in_best(ranked, reading) for reading in (readings or ())[:1])
         probability = found_probability(features, counted, held=held)
         chosen: list[Quote] = []
         was_read = readings is not None
@@ -235,16 +236,6 @@ class ExtractiveAnswerer:
         is_nearest = self._is_nearest(best.confidence, lacks=lacks or other_time, foreign=True)
         cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
-
-
-def _holds_or_names(best: Candidate, reading: Reading) -> bool:
-    """Whether something was read in a sentence or row, or in another row of the table whose row the question names."""
-    if holds(best, reading.span) or best.row is None or not best.features["named"]:
-        return holds(best, reading.span)
-    if not best.passage.span(0, len(best.passage.text)).contains(reading.span):
-        return False
-    row = row_at(best.passage, reading.span.start - best.passage.start)
-    return row is not None and same_table(row, best.row)
 
 
 def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> Sequence[Reading] | None:
@@ -317,7 +308,7 @@ def _selected(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
         if _is_lesser_row(candidate, best):
             continue
         adds = candidate.features["own"] > 0 and not candidate.features["label"]
-        if adds and not any(_same(candidate, other) for other in chosen):
+        if adds and not any(says_same(candidate, other) for other in chosen):
             chosen.append(candidate)
     return chosen
 
@@ -339,11 +330,6 @@ def _is_lesser_row(candidate: Candidate, best: Candidate) -> bool:
     if candidate.row is None or best.row is None or not same_table(candidate.row, best.row):
         return False
     return any(candidate.features[name] < best.features[name] for name in ("named", "own"))
-
-
-def _same(one: Candidate, other: Candidate) -> bool:
-    """Whether two candidates say the same: equal but for white space, or one span (two copies of a document)."""
-    return one.text.split() == other.text.split()
 
 
 def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence[Reading], *, first: bool) -> Quote:

@@ -14,7 +14,12 @@ _ASKS_WHETHER = re.compile(
     r"^\W*(?:and |but )?(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b",
     re.IGNORECASE,
 )
-_NEGATED = re.compile(r"\b(?:no|not|never|none|nobody|nothing|neither|nor|without|cannot)\b|n[’']t\b", re.IGNORECASE)
+_NEGATED = re.compile(
+    r"\b(?:no|not|never|none|nobody|nothing|neither|nor|without|cannot|forb[ai]d(?:e|den|s)?|prohibit(?:s|ed)?|banned)\b"
+    r"|n[’']t\b",
+    re.IGNORECASE,
+)
+_FORBIDS = re.compile(r"\b(?:ban|forb[ai]d|prohibit)", re.IGNORECASE)
 _LIMITED = re.compile(
     r"\b(?:only|except|unless|until|if|when|from|after|before|between|up to|at most|at least|more|less|but|or)\b",
     re.IGNORECASE,
@@ -31,7 +36,7 @@ _WHOLE = 0.99
 def verdict(query: Query, sentence: str) -> str | None:
     """ "Yes", "No", or None where the sentence alone does not decide it."""
     asks = query.is_english and _ASKS_WHETHER.match(query.text) is not None
-    if not asks or _NEGATED.search(query.text) or _ALTERNATIVES.search(query.text):
+    if not asks or _NEGATED.search(query.text) or _FORBIDS.search(query.text) or _ALTERNATIVES.search(query.text):
         return None
     if not _NEGATED.search(sentence):
         return "Yes" if _held(query, sentence) >= _WHOLE and not _LIMITED.search(sentence) else None

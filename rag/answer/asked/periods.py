@@ -42,7 +42,8 @@ def _years(text: str) -> frozenset[str]:
 
 
 def _months(text: str) -> frozenset[str]:
-    dated = (month_of(term)[-2:] for term in date_terms(normalized(text).text) if term.startswith(("day", "month")))
+    terms = date_terms(normalized(text).text)
+    dated = ((month_of(term) if term.startswith("day") else term)[-2:] for term in terms if term[:3] in ("day", "mon"))
     return frozenset(f"{month:02}" for month in months_named(text)) | frozenset(dated)
 
 
@@ -76,6 +77,15 @@ def about_asked_periods(query: Query, ranked: Sequence[Candidate]) -> list[Candi
     asked = [(kind, kind(query.text if kind is _turns else _unbound(query.text))) for kind in _KINDS]
     asked = [(kind, wanted) for kind, wanted in asked if wanted]
     return [one for one in ranked if not any(_is_of_another(one, kind, wanted) for kind, wanted in asked)]
+
+
+def is_undated(query: Query, one: Candidate) -> bool:
+    """Whether a sentence names no year where a table beside it has a column for the year that is asked about: what is
+    said without a date is so now."""
+    asked = _years(_unbound(query.text))
+    if not asked or one.row is not None or _years(f"{one.said} {_around(one)}"):
+        return False
+    return any(asked & _years(" ".join(table.columns)) for table in one.passage.tables)
 
 
 def is_of_another_turn(question: str, said: str) -> bool:

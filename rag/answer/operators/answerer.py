@@ -13,7 +13,9 @@ from rag.answer.asked.names import unknown_names
 from rag.answer.asked.proportions import asks_for_proportion, says_proportion
 from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
+from rag.answer.operators.computed.apart_difference import subtract_apart
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
+from rag.answer.operators.computed.changed_rows import find_changed
 from rag.answer.operators.computed.column_of_all import tell_column
 from rag.answer.operators.computed.compared_groups import compare_groups
 from rag.answer.operators.computed.counting import count, list_rows
@@ -43,6 +45,7 @@ from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.changed_amounts import quote_changed_amount
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.counted_lists import count_listed
+from rag.answer.operators.quoted.counts import find_count
 from rag.answer.operators.quoted.dimensions import find_dimension
 from rag.answer.operators.quoted.duties import quote_duties
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
@@ -55,12 +58,14 @@ from rag.answer.operators.quoted.named_sentences import quote_named_sentence
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
 from rag.answer.operators.quoted.priced_lines import list_priced_lines
+from rag.answer.operators.quoted.records import quote_record
 from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
 from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
 from rag.answer.operators.quoted.what_is_missing import find_missing
 from rag.answer.operators.tables.grid import Grid, Texts, grids_of
+from rag.answer.operators.tables.records import record_grids
 from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
 from rag.answer.operators.whole.outline import outline
@@ -79,6 +84,7 @@ OPERATORS: tuple[Operator, ...] = (
     add_up_stock,
     add_up_picked,
     compute,
+    find_changed,
     find_extreme,
     count,
     list_rows,
@@ -198,6 +204,7 @@ def work(
         or find_mail_sender(query, passages, texts)
         or find_seasonal_time(query, passages)
         or count_listed(query, passages)
+        or find_count(query, passages)
         or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)
@@ -205,9 +212,11 @@ def work(
     )
     if stated is not None:
         return stated
-    grids = grids_of(passages, texts)
+    records = record_grids(passages, texts)
+    grids = [*grids_of(passages, texts), *records]
     return (
-        read_rota(query, grids)
+        quote_record(query, records)
+        or read_rota(query, grids)
         or tell_day(query, grids)
         or price_several(query, passages, grids)
         or price_order(query, grids)
@@ -218,6 +227,7 @@ def work(
         or tell_column(query, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
+        or subtract_apart(query, passages, texts)
         or add_up(query, passages)
         or find_limit(query, passages, texts)
         or quote_section(query, passages, texts)
@@ -242,9 +252,9 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
         called_so = [grid for grid in grids if says_proportion(_names(grid))]
         return find_proportion(query, [grid for grid in grids if grid.is_whole]) or look_up(query, called_so, embedder)
     if asks_to_compute(query.text):  # no single value answers it, but a total
-        operators = (add_up_stock, add_up_picked, compute, look_up_total)
+        operators = (find_changed, add_up_stock, add_up_picked, compute, look_up_total)
     elif asks_for_extreme(query.text):
-        operators = (find_extreme,)
+        operators = (find_changed, find_extreme)
     whole = [grid for grid in grids if grid.is_whole]
     for operator in operators:
         worked = operator(query, grids if operator in _OF_SINGLE_ROWS else whole, embedder)

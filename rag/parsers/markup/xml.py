@@ -102,6 +102,7 @@ _TEXT_ATTRIBUTES = frozenset(
     )
 )
 _TECHNICAL_ATTRIBUTES = frozenset(("id", "class", "style", "space", "lang", "base", "schemaLocation", "xmlns", "type"))
+_INVENTORY = re.compile(r"(?=[^\d]*[A-Z])[A-Z\d]{1,8}(?:[-/.][A-Z\d]{1,8}){1,4}")  # an id that people use: "GR-014"
 _LOOKS_LIKE_HTML = re.compile(r"</?(?:p|br|a|div|span|b|i|em|strong|img|ul|ol|li|h[1-6]|table)\b[^<>]*>", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 
@@ -330,7 +331,13 @@ def _attribute_fields(element: _Element, *, everything: bool) -> Iterator[str]:
     """Yields the attributes with words for a person; of a record or a field all that are not technical."""
     for tag, value in element.attributes.items():
         name = tag.rpartition(":")[2]
-        if tag.startswith(("xmlns", "xml:")) or name in _TECHNICAL_ATTRIBUTES or len(value) > _MAX_ATTRIBUTE_CHARS:
+        is_technical = name in _TECHNICAL_ATTRIBUTES and not (everything and name == "id" and _is_inventory(value))
+        if tag.startswith(("xmlns", "xml:")) or is_technical or len(value) > _MAX_ATTRIBUTE_CHARS:
             continue
         if value.strip() and (everything or name.lower() in _TEXT_ATTRIBUTES):
             yield f"{name}: {one_line(value)}"
+
+
+def _is_inventory(value: str) -> bool:
+    """Whether an id is a number that things are called by, not a name for other elements to point at."""
+    return _INVENTORY.fullmatch(value) is not None and any(map(str.isdigit, value))

@@ -188,3 +188,24 @@ def test_a_reader_of_any_language_keeps_to_the_row_that_the_question_names() -> 
     reader.reads_any_language = True
     for question, row in (("Wie viel Makrele wurde gefangen?", "Makrele"), ("Wie viel wurde gefangen?", "Dorsch")):
         assert ask(question, catch, reader).text.startswith(f"Fisch: {row}")
+
+
+def test_a_row_does_not_tell_how_many_there_are_of_what_its_table_never_names() -> None:
+    before = "The gale carried off the barn with 14 geese."
+    given = passage(
+        Table.of_rows([["Bird", "2029", "2030"], ["Gale finch", "190", "267"], ["Puffin", "12", "21"]]), before
+    )
+    answer = ask("how many geese did the gale take?", given, ScriptedReader({"267": 0.6, "14 geese": 0.2}))
+    assert "267" not in answer.text
+
+
+def test_what_is_said_without_a_date_is_not_of_a_year_that_a_table_has() -> None:
+    given = passage(
+        Table.of_rows([["Bird", "2029", "2030"], ["Finch", "190", "267"], ["Puffin", "12", "21"]]), "Nine crows."
+    )
+    for question, found in (("How many crows were there in 2029?", False), ("How many crows are there?", True)):
+        *_, answer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader({"Nine": 0.97})).answer(
+            make_query(question), [given]
+        )
+        assert isinstance(answer, Answer)
+        assert answer.found is found

@@ -20,6 +20,8 @@ from tests.rag.fakes import FakeEmbedder, a_document
             "Smoking is not allowed in the flat; on the balcony it is allowed.",
             None,
         ),
+        ("May dogs go up the tower?", "It is prohibited to take dogs up the tower.", "No"),
+        ("Did the council ban dogs?", "Dogs are banned by the council.", None),
         ("Are dogs welcome on the boat?", "Dogs are welcome on the boat, but not in the tower.", None),
         ("May I keep a cat in the flat?", "A cat may be kept in the flat after telling the landlord.", None),
         ("Is the tower open in May?", "The tower is open from May to June.", None),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from rag.answer.expected import is_date
-from rag.answer.operators.computed.sides import OR_THAN, sides_of
+from rag.answer.operators.computed.sides import OR_THAN, joined_sides_of, sides_of
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.degrees import measured_by, price_of_rows
 from rag.answer.operators.tables.grid import Grid, Line
@@ -45,7 +45,8 @@ _DIFFERENCE = re.compile(
     r"|\bby how (?:much|many)\b|\bdifference\b|\bgap between\b|\b(?:price|cost|pay) gap\b"
     r"|\bhow (?:far|much) short\b|\bhow (?:much|many)\b.*"
     r"\b(?:rise|rose|grow|grew|increased?|decreased?|fall|fell|drop(?:ped)?|change[ds]?)\b"
-    r"|\bhow much (?:cheaper|dearer)\b",
+    r"|\bhow (?:much|many)\b.*\b(?:go|goes|went|gone|come|came) (?:up|down)\b|\bhow much (?:cheaper|dearer)\b"
+    r"|\bby how (?:much|many)\b.*\bexceed",
     re.IGNORECASE,
 )
 _YEAR_AGO = re.compile(
@@ -57,6 +58,8 @@ _YEAR_AGO = re.compile(
 _OTHERWISE = re.compile(r"%|\bpercent\w*|\brates?\b|^\W*(?:is|are|was|were|did|does|do|has|have)\b", re.IGNORECASE)
 _BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
 _SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both|plus)\b", re.IGNORECASE)
+_TOTAL_OF = re.compile(r"\btotal (?:number|count|amount) of\b", re.IGNORECASE)  # what a column holds
+_SAYS_TOTAL = frozenset(stems("total number count amount"))
 _BOTH = re.compile(r"\bboth (?:the |of the )?(?P<kind>\w+)", re.IGNORECASE)
 _RANGE = re.compile(r"\bfrom\b.+\b(?:to|till|until|through)\b", re.IGNORECASE)
 _WHICH = re.compile(
@@ -85,7 +88,7 @@ def asks_to_compute(question: str) -> bool:
     """Whether a question asks for a sum or a difference, which no single value answers."""
     if _BOUND.search(question) is not None:
         return False
-    return asks_for_difference(question) or _SUM.search(question) is not None
+    return any((asks_for_difference(question), _SUM.search(question), _TOTAL_OF.search(question)))
 
 
 def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
@@ -93,6 +96,8 @@ def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     text = query.text
     if asks_for_difference(text) or (_YEAR_AGO.search(text) and not _OTHERWISE.search(text)):
         found = [_difference(query, grid, embedder) for grid in grids]
+    elif _TOTAL_OF.search(text):
+        found = [_of_column(query, grid) for grid in grids]
     elif _SUM.search(text):
         found = [_sum(query, grid, embedder) for grid in grids]
     elif _WHICH.search(text) and OR_THAN.search(text):
@@ -136,6 +141,8 @@ def _is_measured(query: Query, grid: Grid, meant: Meant) -> bool:
 
 def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     meant = _meant(query, grid)
+    if len(meant) < 2:
+        meant = joined_sides_of(query, grid) or meant
     if len(meant) == 2:
         return _of_rows(query, grid, meant, embedder, difference=True)
     if len(meant) == 1:
@@ -150,6 +157,8 @@ def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
 
 def _sum(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     meant = _meant(query, grid)
+    if len(meant) < 2:
+        meant = joined_sides_of(query, grid) or meant
     if len(meant) >= 2:
         return _of_rows(query, grid, meant, embedder, difference=False)
     if len(meant) == 1:
@@ -173,7 +182,7 @@ def _both(query: Query, grid: Grid) -> list[Meant]:
 def _of_column(query: Query, grid: Grid) -> Worked | None:
     """The sum of a named column over all rows, or over those in which a year or number stands that the question
     names."""
-    columns = asked_columns(query, grid, frozenset(), grid.value_columns)
+    columns = asked_columns(query, grid, _SAYS_TOTAL, grid.value_columns)
     if len(columns) != 1:
         return None
     lines = [line for line in grid.lines if _value(line, columns[0]) is not None and not is_total(grid, line)]
@@ -231,7 +240,7 @@ def _total_called(query: Query, grid: Grid) -> list[Meant]:
 
 def _to_subtract(grid: Grid, columns: Sequence[int], asked: Sequence[int]) -> list[int]:
     """The two columns of which the question names both, or the first two that hold the same at different times."""
-    return list(asked if len(asked) == 2 else columns if len(columns) == 2 else _two_periods(grid, columns))[:2]
+    return list(asked if len(asked) == 2 else columns if len(columns) == 2 else two_periods(grid, columns))[:2]
 
 
 def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> Worked | None:
@@ -242,7 +251,7 @@ def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> 
     elif _RANGE.search(query.text) and len(asked) == 2:
         asked = [column for column in columns if asked[0] <= column <= asked[1]]
     elif len(asked) < 2 and len(columns) == 2:
-        asked = columns if _two_periods(grid, columns) or _share_a_word(grid, columns) else asked
+        asked = columns if two_periods(grid, columns) or _share_a_word(grid, columns) else asked
     if len(asked) < 2:
         return None
     known = [value for column in asked if (value := _value(meant.line, column)) is not None]
@@ -280,7 +289,7 @@ def _leaves_out(query: Query, said: frozenset[str]) -> bool:
     return any(term is not None and term not in said for term in after)
 
 
-def _two_periods(grid: Grid, columns: Sequence[int]) -> list[int]:
+def two_periods(grid: Grid, columns: Sequence[int]) -> list[int]:
     """The first two columns that hold the same at different times: their names share most of their words."""
     for one, other in pairwise(columns):
         first, second = (frozenset(stems(grid.column_name(column))) for column in (one, other))

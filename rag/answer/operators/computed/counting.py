@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.answer.asked.superlatives import superlative_in
 from rag.answer.expected import is_date
@@ -23,6 +24,7 @@ _LISTS = re.compile(
 _COVERED_ALONE = 0.75  # share of the question that a single row must account for
 _TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
 _MOST_CELLS = 6  # of a row that is told whole
+_SMALL_WORD = re.compile(r"\w.* (?!de\b|da\b|van\b|von\b|der\b|den\b|la\b|le\b|al\b|bin\b|and\b|of\b)[a-z]{3,}")
 _MOST = 20  # rows that are named one by one
 
 
@@ -41,6 +43,7 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
         return None
     if picked.column is None and _names_a_condition(query, picked):
         return None
+    picked = _each_once(query, picked)
     return Worked((_said(f"{len(picked.lines)}: ", picked),), picked.covered)
 
 
@@ -57,7 +60,7 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if query.kind == "person" and not _are_called_by_name(picked.grid):
         return _who(picked)
     if len(picked.lines) > 1 or picked.column == 0:
-        return Worked((_said("", picked),), picked.covered)
+        return Worked((_said("", _each_once(query, picked)),), picked.covered)
     column, (line,) = picked.column, picked.lines
     others = [at for at in range(1, len(picked.grid.columns)) if at != column]
     if any(counted(query) in stems(picked.grid.column_name(at)) for at in others):
@@ -87,11 +90,23 @@ def _said(front: str, picked: Picked) -> Statement:
     return Statement(f"{front}{names}{more}.", tuple(row_source(picked.grid, line) for line in shown))
 
 
+def _each_once(query: Query, picked: Picked) -> Picked:
+    """The rows without those of somebody who has one already, where people are counted or listed: who stands twice in a
+    rota is one volunteer. Times and other things are counted by rows."""
+    if HOW_OFTEN.match(query.text) or 0 not in columns_of_people(picked.grid):
+        return picked
+    first: dict[str, Line] = {}
+    for line in picked.lines:
+        first.setdefault(" ".join(line.name.casefold().split()), line)
+    return replace(picked, lines=tuple(first.values()))
+
+
 def _called(picked: Picked, line: Line) -> str:
     """What a row is about; of one that is called by its date alone what else stands in it."""
     by_date = picked.is_bounded and is_date(line.name) and len(line.cells) <= _MOST_CELLS
-    if picked.column != 0 and not by_date:
-        return picked.grid.called(line)
+    if picked.column != 0 and not by_date:  # of somebody with several rows the others were left out
+        is_alone = [other.name for other in picked.lines].count(line.name) == 1 and 0 in columns_of_people(picked.grid)
+        return line.name if is_alone else picked.grid.called(line)
     return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
 
 
@@ -117,7 +132,10 @@ def _names_a_condition(query: Query, picked: Picked) -> bool:
 def _are_called_by_name(grid: Grid) -> bool:
     """Whether the rows of a table may be people: where another column says who, their names do not, nor do numbers."""
     people = columns_of_people(grid)
-    return 0 in people if people else any(any(map(str.isalpha, line.name)) for line in grid.lines)
+    if people:
+        return 0 in people
+    things = sum(_SMALL_WORD.search(line.name) is not None for line in grid.lines)  # "Chess set", "Fog signal"
+    return things * 2 <= len(grid.lines) and any(any(map(str.isalpha, line.name)) for line in grid.lines)
 
 
 def _asks_for_another(query: Query, picked: Picked) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rag.answer.asked.superlatives import asks_for_extreme, superlative_in
+from rag.answer.asked.superlatives import asks_for_extreme, left_out, superlative_in
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.degrees import measured_by
 from rag.answer.operators.tables.grid import Grid, Line
@@ -22,6 +22,8 @@ from rag.answer.operators.tables.matching import (
     share,
     shared,
 )
+from rag.answer.operators.tables.periods import said_by_all_periods
+from rag.answer.operators.tables.regions import asks_for_region, names_regions
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
 from rag.protocols import Embedder
 from rag.text.stop_words import ENGLISH
@@ -63,6 +65,8 @@ def find_extreme(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
 
 def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Embedder) -> list[Worked]:
     about = shared(query, in_front(grid))
+    if all(any(map(str.isdigit, grid.column_name(column))) for column in grid.value_columns):
+        about |= said_by_all_periods(query, grid.fiscal_years)
     named = query.names if query.is_english else frozenset(name for name in query.names if name[:1].isdigit())
     if named - about - frozenset(stems(superlative[0])) - shared(query, frozenset(stems(grid.found_in))):
         return []
@@ -77,7 +81,7 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     column = _column(query, superlative, grid, columns, embedder)
     if column is None:
         return []
-    lines = _lines(query, grid)
+    lines = _in_asked_year(query, grid, _without_left_out(query, _lines(query, grid)))
     amounts = _amounts(lines, column)
     if len(amounts) < 2:
         return []
@@ -102,6 +106,24 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     return [Worked((Statement(text, sources, cell_source(grid, chosen[0].cells[column])),), strength)]
 
 
+def _in_asked_year(query: Query, grid: Grid, lines: Sequence[Line]) -> list[Line]:
+    """The rows with the year that the question names in a cell of their own, where some have it: "in 2031" leaves out
+    those of 2032."""
+    years = [name for name in query.names if _YEAR.fullmatch(name) and name not in " ".join(grid.columns)]
+    named = [line for line in lines if any(cell.text in years for cell in line.cells.values())]
+    return named or list(lines)
+
+
+def _without_left_out(query: Query, lines: Sequence[Line]) -> list[Line]:
+    """The rows without the one that the question leaves out; none where no single row is called so."""
+    name = left_out(query.text)
+    if name is None:
+        return list(lines)
+    wanted = frozenset(stems(name)) & query.rarity.keys()
+    named = [line for line in lines if wanted <= frozenset(stems(line.name))]
+    return [line for line in lines if line is not named[0]] if wanted and len(named) == 1 else []
+
+
 def _amounts(lines: Sequence[Line], column: int) -> dict[Line, Decimal]:
     """What each row has in a column, in one unit; none where they cannot be compared: a number that cannot be read
     could be the greatest."""
@@ -119,12 +141,14 @@ def _amounts(lines: Sequence[Line], column: int) -> dict[Line, Decimal]:
 def _is_about(query: Query, grid: Grid) -> bool:
     """Whether the table says that its rows are what the question asks for: "which membership", "which e-bike"."""
     asked = re.match(
-        r"^\W*(?:and |und )?(?:in |on |for |von |bei |an |auf )?"
+        r"^\W*(?:and |und )?(?:in |on |for |from |to |at |by |von |bei |an |auf )?"
         r"(?:which|what|welche[mnrs]?)(?: of)? (?!is\b|was\b|are\b|were\b|the\b|ist\b|war\b)",
         query.text,
         re.I,
     )
     if asked is None:
+        return True
+    if asks_for_region(query.text) and names_regions([line.name for line in grid.lines if not is_total(grid, line)]):
         return True
     heads = _heads(query, asked.end())
     document = grid.passage.document

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rag.answer.above import stems_above
+from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.expected import is_date
 from rag.answer.operators.computed.arithmetic import asks_for_difference
 from rag.answer.operators.tables.matching import share, shared
@@ -25,10 +26,20 @@ from rag.text.words import stem, stems, words
 from rag.types import Passage, Query
 
 _COVERED = 0.55  # share of the question that the sentences and what stands above them must hold
-_REST = re.compile(r"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still|not|unpaid)\b|n't\b)", re.IGNORECASE)
+_OTHERS = r"other than|besides|apart from|aside from|except|excluding|without"
+_REST = re.compile(
+    rf"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still|not|unpaid|{_OTHERS})\b|n't\b)", re.IGNORECASE
+)
+_ASKS_OTHERS = re.compile(rf"\b(?:{_OTHERS})\b", re.IGNORECASE)
+_SAYS_PART = re.compile(r"\b(?:of which|of that|of these|of those|of them|including|includes?)\b", re.IGNORECASE)
 _ASKING = frozenset(stems("missing left remain remaining still short difference gap"))  # of a computation
 _AMOUNT = re.compile(rf"(?P<before>[$€£¥]\s?)?(?P<number>{numbers.PATTERN})(?P<after>\s?%|\s?(?:[^\W\d_]+))?")
-_PART_OF = re.compile(rf"(?P<part>{numbers.PATTERN}) (?:out )?of (?:the )?(?P<whole>{numbers.PATTERN})\b")
+_COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_PART_OF = re.compile(
+    rf"(?P<part>{numbers.PATTERN}|\b(?:{'|'.join(_COUNTS)})) (?:out )?of (?:the |our |their )?"
+    rf"(?P<whole>{numbers.PATTERN})\b",
+    re.IGNORECASE,
+)
 _CHANGED = re.compile(
     r"^\W*(?:and )?(?:did|do|does|has|have) (?P<thing>[\w&' -]+?) "
     r"(?:go|gone|went|change|rise|risen|fall|fallen|grow|grown)\b",
@@ -61,13 +72,15 @@ class _Stretch:
 def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
     """The difference; None for other questions, and where no sentence puts two amounts side by side."""
     rest = _REST.search(query.text) is not None
-    if not rest and not asks_for_difference(query.text):
+    if asks_for_extreme(query.text) or not (rest or asks_for_difference(query.text)):
         return None
+    others = _ASKS_OTHERS.search(query.text) is not None
     best: tuple[float, _Stretch] | None = None
     for passage in passages:
         above = stems_above(passage)
         for stretch in _stretches(query, passage, rest=rest):
-            if not _holds_both(query, passage.text[stretch.start : stretch.end]):
+            text = passage.text[stretch.start : stretch.end]
+            if not _holds_both(query, text) or (others and not _SAYS_PART.search(text)):
                 continue
             there = above | frozenset(stems(passage.text[stretch.start : stretch.end]))
             said = shared(query, there)
@@ -142,7 +155,7 @@ def difference_in(query: Query, text: str) -> str | None:
 def _two_of(query: Query, text: str) -> tuple[Value, Value] | None:
     """The only two amounts of a text, or of several those behind the two names that the question says; None where they
     are not of one unit."""
-    values: list[Value | None] = list(_amounts(text))
+    values: list[Value | None] = list(amounts_in(text))
     if len(values) > 2:
         values = _amounts_of_names(query, text)
     if len(values) != 2 or values[0] is None or values[1] is None:
@@ -159,7 +172,7 @@ def _amounts_of_names(query: Query, text: str) -> list[Value | None]:
         if stem(word) not in query.names or word.isdigit():
             continue
         behind = _PART.split(text[end : end + _NEAR])[0]
-        amounts = _amounts(behind)
+        amounts = amounts_in(behind)
         if len(amounts) == 1:
             found.append(amounts[0])
     return found
@@ -172,7 +185,7 @@ def _stretches(query: Query, passage: Passage, *, rest: bool) -> Iterator[_Stret
     for unit in units:
         yield from _with_two(query, passage, unit.first, unit.end, rest=rest)
     for one, other in pairwise(units):
-        if _are_neighbours(passage.text, one, other) and _amounts(passage.text[one.first : one.end]):
+        if _are_neighbours(passage.text, one, other) and amounts_in(passage.text[one.first : one.end]):
             yield from _with_two(query, passage, one.first, other.end, rest=rest)
 
 
@@ -183,14 +196,18 @@ def _are_neighbours(text: str, one: Unit, other: Unit) -> bool:
 def _with_two(query: Query, passage: Passage, start: int, end: int, *, rest: bool) -> Iterator[_Stretch]:
     text = passage.text[start:end]
     if rest and (part := _PART_OF.search(text)):
-        whole, share_of_it = (read_value(part[name]) for name in ("whole", "part"))
+        whole, share_of_it = (read_value(_in_digits(part[name])) for name in ("whole", "part"))
         if whole is not None and share_of_it is not None and whole.number != share_of_it.number:
             yield _Stretch(passage, start, end, (whole, share_of_it))
     elif (values := _two_of(query, text)) is not None:
         yield _Stretch(passage, start, end, values)
 
 
-def _amounts(text: str) -> list[Value | None]:
+def _in_digits(number: str) -> str:
+    return str(_COUNTS.index(number.casefold()) + 1) if number.casefold() in _COUNTS else number
+
+
+def amounts_in(text: str) -> list[Value | None]:
     """The amounts of a text: numbers but for years, dates, times, ordinals and numbers of things."""
     found: list[Value | None] = []
     for amount in _AMOUNT.finditer(text):

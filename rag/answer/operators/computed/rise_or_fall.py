@@ -40,11 +40,11 @@ def rise_or_fall(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
     rest = asked["rest"][either.end() :] if either else asked["rest"]
     plain = replace(make_query(f"What was {asked['what'].strip()} {rest.rstrip('? ')}?"), history=query.history)
     found = [
-        (strength, grid, line, in_order)
+        (strength, grid, line, ordered)
         for grid in grids
         if (told := two_periods_of(plain, grid)) is not None
         for line, columns, strength in [told]
-        if (in_order := _in_order(grid, columns)) is not None
+        if (ordered := in_order(grid, columns)) is not None
     ]
     if not found:
         return None
@@ -62,8 +62,8 @@ def _told(grid: Grid, line: Line, before: int, now: int, strength: float, *, wan
     return Worked((Statement(text, (row_source(grid, line),), cell_source(grid, line.cells[now])),), strength)
 
 
-def _in_order(grid: Grid, columns: tuple[int, int]) -> tuple[int, int] | None:
-    """The two columns, the earlier one first; None where their names do not say which that is."""
+def in_order(grid: Grid, columns: tuple[int, int]) -> tuple[int, int] | None:
+    """Two columns, the earlier one first; None where their names do not say which that is."""
     names = [grid.column_name(column) for column in columns]
     years = [max(map(int, _YEAR.findall(name)), default=None) for name in names]
     first, second = years

@@ -10,15 +10,24 @@ from rag.text.words import stem, stems, words
 from rag.types import Query
 
 OR_THAN = re.compile(r"\b(?:or|than)\b", re.IGNORECASE)
-_COMPARING = frozenset(stems("cost costs more less expensive cheap heavy long than"))
+_JOINED = re.compile(r"\bthan\b|\b(?:vs\.?|versus)(?=\W)|\s\+\s|\bplus\b|\band\b|\bor\b", re.IGNORECASE)
+_COMPARING = frozenset(stems("together altogether combined both cost costs more less expensive cheap heavy long than"))
 
 
 def sides_of(query: Query, grid: Grid) -> list[Meant]:
     """The two rows of which each side of "than" or "or" says words that no other row has: "is the jetty dearer than the
     glazing?" of "Jetty" and "Lantern glazing"."""
     at = next(OR_THAN.finditer(query.text), None)
-    if at is None:
-        return []
+    return _beside(query, grid, at) if at is not None else []
+
+
+def joined_sides_of(query: Query, grid: Grid) -> list[Meant]:
+    """The same for the two rows of a sum or difference, at the first "+", "vs", "and" or "than" that parts two rows:
+    "scaffold + glazing together" of "Scaffold and access" and "Lantern glazing"."""
+    return next((found for at in _JOINED.finditer(query.text) if (found := _beside(query, grid, at))), [])
+
+
+def _beside(query: Query, grid: Grid, at: re.Match[str]) -> list[Meant]:
     found: list[Meant] = []
     for side in (query.text[: at.start()], query.text[at.end() :]):
         wanted = frozenset(stems(side)) & query.rarity.keys()

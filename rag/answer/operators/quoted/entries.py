@@ -18,6 +18,7 @@ from rag.text.words import stem, stems, words
 from rag.types import Passage, Query
 
 _CODE = re.compile(r"\b[A-Z]{1,3}[- ]?\d{1,4}\b")
+_PERIOD = re.compile(r"Q[1-4]|[HS][12]|FY[- ]?\d+|(?:KW|CW|W)[- ]?\d{1,2}")  # no code, but when something was so
 _BEHIND_CODE = re.compile(r"\s*(?:[:|–—-]|$)|\s{2,}")
 _ASKS_CODE = re.compile(
     r"^\W*(?:and )?(?:what(?:'s|’s)?\b|why\b|how (?:do|can|should|to)\b|which (?:error|fault|problem|message)\b)", re.I
@@ -40,7 +41,7 @@ _READ = 200_000  # characters of a document that is looked through
 
 def find_entry_of_code(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
     """The one entry of the code; None for other questions, and where several entries begin with it."""
-    code = _CODE.search(query.text)
+    code = next((one for one in _CODE.finditer(query.text) if _PERIOD.fullmatch(one[0]) is None), None)
     if code is None or _ASKS_CODE.match(query.text) is None or query.kind in _OF_AMOUNT:
         return None
     others = query.rarity.keys() - frozenset(stems(code[0]))

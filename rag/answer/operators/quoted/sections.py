@@ -15,6 +15,7 @@ from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.answer.rows import units_of
 from rag.text.sentences import Unit
+from rag.text.stop_words import STOP_WORDS
 from rag.text.words import stems
 from rag.types import Passage, Query
 
@@ -75,15 +76,26 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
 def _recipe(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
     """The short running text under a heading that is all the question says beside "goes into": a recipe without a
     list."""
+    best: tuple[float, int, Passage, Section] | None = None
     for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         for section in sections_of(replace(whole, tables=()), items_only=False):
-            said = shared(query, _stems(section.heading)) | (_PUT & query.rarity.keys())
+            heading = _stems(section.heading)
+            said = shared(query, heading) | (_PUT & query.rarity.keys())
             start, end = section.units[0].start, section.units[-1].end
-            if share(query, said) >= _WHOLE and not section.is_list and end - start <= _LONGEST:
-                return Worked(
-                    (Statement(readable(whole, start, end), (Source(whole, start, end),)),), share(query, said)
-                )
-    return None
+            if share(query, said) < _WHOLE or section.is_list or end - start > _LONGEST:
+                continue
+            more = len(heading - STOP_WORDS - query.rarity.keys())  # "soup" is no "soup of the day with dumplings"
+            if best is None or (share(query, said), -more) > (best[0], -best[1]):
+                best = (share(query, said), more, whole, section)
+    if best is None:
+        return None
+    covered, _, whole, section = best
+    return Worked((_whole_section(whole, section),), covered)
+
+
+def _whole_section(whole: Passage, section: Section) -> Statement:
+    start, end = section.units[0].start, section.units[-1].end
+    return Statement(readable(whole, start, end), (Source(whole, start, end),))
 
 
 def _best_section(
@@ -106,8 +118,7 @@ def _best_section(
     if best is None:
         return None
     covered, whole, section = best
-    start, end = section.units[0].start, section.units[-1].end
-    return Worked((Statement(readable(whole, start, end), (Source(whole, start, end),)),), covered)
+    return Worked((_whole_section(whole, section),), covered)
 
 
 def sections_of(whole: Passage, *, items_only: bool) -> Iterator[Section]:

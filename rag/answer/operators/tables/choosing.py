@@ -50,7 +50,8 @@ _IS_DONE = re.compile(  # what was done with things
 )
 HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _NAMES_OF = re.compile(r"\bnames of\b(?: all)?", re.IGNORECASE)  # "the names of all members" are the members
-_ASKING = (_KINDS_OF, _NAMES_OF, HOW_OFTEN)  # in front of what is counted or listed
+_LIST = re.compile(r"^\W*(?:please )?(?:list|name|show(?: me)?|give me|tell me)\b(?: all)?", re.IGNORECASE)
+_ASKING = (_KINDS_OF, _NAMES_OF, _LIST, HOW_OFTEN)  # in front of what is counted or listed
 _PAID = frozenset(stems("pay paid buy bought spend spent order ordered"))
 _LISTS_OF_VALUES = 2  # cells with several values from which a column is one of lists
 _EXCEPT = re.compile(r"\b(?:no|not|without|but|except|free|kein\w*|ohne|sans|sin)\b", re.IGNORECASE)
@@ -157,7 +158,7 @@ def _numbers_rows(grid: Grid, column: int) -> bool:
 
 def counted(query: Query) -> str | None:
     """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of",
-    "names of" and "how often" say nothing of it."""
+    "list", "names of" and "how often" say nothing of it."""
     start = max(
         (found.end() for asking in _ASKING for found in asking.finditer(query.text)),
         default=0,
@@ -196,20 +197,22 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str], *, is_na
         return [Picked(grid, marked_lines(grid, column), column, said, share(query, said))]
     asked = frozenset(query.rarity)
     prefixes = prefixes_of(asked)
-    by_value: dict[str, list[Line]] = {}
+    said_by: dict[Line, frozenset[str]] = {}
     lists = sum(_PARTS.search(text) is not None for text in texts.values())
     several = bool(header) or (is_named and lists >= _LISTS_OF_VALUES)
     for line, text in texts.items():
         wanted = meaning(text)
+        parts = _PARTS.split(text.casefold()) if _PARTS.search(text) else [text.casefold()]
         if wanted and len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):
-            by_value.setdefault(text.casefold(), []).append(line)
-        elif several and (part := next((part for part in _PARTS.split(text) if _is_said(part, asked)), None)):
-            by_value.setdefault(part.casefold(), []).append(line)
-    if len(by_value) != 1:
+            said_by[line] = frozenset(parts)
+        elif several and (those := frozenset(part for part in parts if _is_said(part, asked))):
+            said_by[line] = those
+    values = frozenset[str]().union(*said_by.values())
+    lines_ = tuple(line for line, parts_said in said_by.items() if parts_said == values)  # all that the question says
+    if not lines_:
         return []
-    ((value, lines_),) = by_value.items()
-    said = frozenset(shared(query, frozenset(stems(value))) | header | about)
-    return [Picked(grid, tuple(lines_), column, said, share(query, said))]
+    said = frozenset(shared(query, frozenset(stems(" ".join(values)))) | header | about)
+    return [Picked(grid, lines_, column, said, share(query, said))]
 
 
 def _with_values(

@@ -24,6 +24,7 @@ _BETWEEN = 1  # characters between the parts in which a long table is stored
 _SCALE = re.compile(r"\b(?:in|of) (?:[$€£] ?)?(thousands|millions|billions)\b", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:\(\w{1,2}\)|[®™¹²³*†‡])+\s*$|(?<=\w)[®™]")
 
+_QUARTER = re.compile(r"(?:Q[1-4]|[HS][12]|FY|(?:KW|CW) ?\d)[ -/]*(?:\d{1,4})?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DAY_AND_YEAR = re.compile(r"\d{1,2}\.? [^\W\d_]{3,}\.? \d{4}|[^\W\d_]{3,}\.? \d{1,2},? \d{4}")
 
@@ -132,10 +133,11 @@ class Grid:
 
 def _says_little(name: str) -> bool:
     """Whether a name is a day or a number of an inventory: no word, or no more than a month's between numbers. A bare
-    number is the name of a plot or a room."""
+    number is the name of a plot or a room, and "Q3" that of a quarter."""
     return (
         any(map(str.isdigit, name))
         and not name.isdigit()
+        and _QUARTER.fullmatch(name) is None
         and (_WORD.search(name) is None or _DAY_AND_YEAR.fullmatch(name) is not None)
     )
 

@@ -27,6 +27,9 @@ _FIRST_PART = 0.8  # what a name counts of which the part before a comma or brac
 _REPEATED = 0.4  # what a word of a name counts that other rows have as well
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LAST_NUMBER = re.compile(r"(?P<words>\w+ .*\w)\s\d{1,2}$")  # behind two words or more
+_YEAR = re.compile(r"\b(?:1[6-9]|20|21)\d\d\b")
+_NET = re.compile(r"(?:total )?net (?P<plain>revenues?|sales)", re.IGNORECASE)
+_AGAINST = ("vs", "versus")  # between two names
 _ALL_OF_IT = frozenset(stems("whole entire complete overall"))  # in front of a name these say nothing new
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
 
@@ -83,6 +86,8 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
         group = said_in_column(query, line.group) if line.group else frozenset()
         strength, said = _named(query, line.name, asked, repeated)
         by_name = True
+        if strength < _FIRST_PART and (as_net := _as_net_total(query, grid, line)):
+            strength, said = _FIRST_PART, as_net
         if strength < 1.0 and 0 in people and (first := _first_name(line.name, people[0])):
             strength, said = 1.0, first
         for column, cell in line.cells.items():
@@ -126,6 +131,20 @@ def _named(query: Query, name: str, asked: Set[str], repeated: Set[str] = frozen
     return max(whole, (_FIRST_PART * part[0], part[1]), key=lambda scored: scored[0])
 
 
+def _as_net_total(query: Query, grid: Grid, line: Line) -> frozenset[str]:
+    """The stems of the question that mean a row "Total net revenue" by "revenue" alone: where it says nothing else that
+    could narrow it, and no other row."""
+    net = _NET.fullmatch(line.name)
+    if net is None or not shared(query, frozenset(stems(net["plain"]))):
+        return frozenset()
+    own = shared(query, frozenset(stems(line.name)))
+    columns = frozenset[str]().union(*(said_in_column(query, name) for name in grid.columns))
+    known = own | columns | shared(query, around(grid)) | PERIOD | _ALL_OF_IT
+    others = frozenset(term for other in grid.lines for term in _content(other.name)) - frozenset(_content(line.name))
+    left = query.rarity.keys() - known - grid.fiscal_years
+    return own if not left and not (query.rarity.keys() & others) - grid.names else frozenset()
+
+
 def _first_part(name: str) -> str:
     """A name without what stands in brackets, without a few words behind a comma, and without a number at its end:
     "Arvo City" of "Arvo City 3"."""
@@ -146,9 +165,9 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str], others: fr
     end = 0
     for word, start, stop in words(query.text):
         term = stem(word)
-        if term not in query.rarity or query.text[end:start].strip(" -'’s"):
+        if term not in query.rarity or query.text[end:start].strip(" -'’s") or word in _AGAINST:
             run = []
-        if term in query.rarity:
+        if term in query.rarity and word not in _AGAINST:
             if term in said and any(other not in said and match(other, known, prefixes) == 0 for other in run):
                 return True
             run.append(term)
@@ -215,7 +234,7 @@ def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[i
     the ones whose whole name it says ("Q2" before "Comment (Q2)"); none where none holds anything. ``least`` is the
     share of a column's name that must be said."""
     scored: list[tuple[float, int]] = []
-    for column in columns:
+    for column in _of_asked_years(query, grid, columns):
         if least and _held(query, grid.column_name(column), frozenset(query.rarity))[0] < least:
             continue
         there = said_in_column(query, grid.column_name(column)) - taken - ENGLISH
@@ -226,6 +245,16 @@ def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[i
         return [price]  # "how much is a night?" asks for the price per night, not for the nights
     whole = [column for column in found if _held(query, grid.column_name(column), frozenset(query.rarity))[0] == 1.0]
     return whole or found
+
+
+def _of_asked_years(query: Query, grid: Grid, columns: Sequence[int]) -> list[int]:
+    """The columns without those that name other years alone, where one names a year of the question: "2022" is never
+    taken for "September 2023" because of the month that stands above it."""
+    asked = frozenset(_YEAR.findall(query.text))
+    years = {column: frozenset(_YEAR.findall(grid.column_name(column))) for column in columns}
+    if not any(asked & named for named in years.values()):
+        return list(columns)
+    return [column for column, named in years.items() if not named or asked & named]
 
 
 def likest_column(text: str, grid: Grid, columns: Sequence[int], embedder: Embedder) -> int | None:

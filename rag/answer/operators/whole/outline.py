@@ -25,6 +25,10 @@ from rag.types import Passage, Query
 _MOST = 8  # sentences
 _EMBEDDED = 64  # compared with each other
 _MAIL_FIELD = re.compile(r"(?:From|To|Cc|Bcc|Date|Sent|Reply-To): ")
+_POINTS_ELSEWHERE = re.compile(
+    r"(?:please |also )?(?:refer to|see|for (?:further|more|additional) \w+,? (?:see|refer))\b", re.I
+)
+_CAPITALS = 0.5  # share of a text's letters from which it is a heading
 _SHORTEST, _LONGEST = 5, 60  # words
 _LIST, _LONGEST_ITEM = 3, 12  # items that make a list, words of one
 _TOO_ALIKE = 0.85  # cosine
@@ -91,12 +95,21 @@ def _sections(whole: Passage) -> list[list[Quote]]:
             continue
         elif unit.is_list_item and length < _LONGEST_ITEM and not _is_sentence(whole.text, unit, length):
             items.append(unit)
+        elif _is_in_capitals(whole.text[unit.first : unit.end]) or _POINTS_ELSEWHERE.match(
+            whole.text, unit.first, unit.end
+        ):
+            continue  # a heading in a line of its own, or where something is told
         elif _SHORTEST <= length <= _LONGEST and not (unit.is_header_row or unit.asks or unit.is_table_row):
             sentences.append(Quote(whole, unit.first, unit.end, 1.0))
     close()
     if len(sections) == 1:  # without headings every paragraph is one
         return _paragraphs(sections[0])
     return sections
+
+
+def _is_in_capitals(text: str) -> bool:
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(map(str.isupper, letters)) > _CAPITALS * len(letters)
 
 
 def _is_sentence(text: str, unit: Unit, length: int) -> bool:

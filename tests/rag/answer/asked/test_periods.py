@@ -15,7 +15,8 @@ PIER = (
     "From November to March life jackets are compulsory, also for 12 experienced rowers.\n\n"
     "A fire at Killhope burnt for 400 days.\n\n"
     "Last year's fair raised 1,840 crowns for the school.\n\n"
-    "The accounts of 2031 were approved. The fee was 80 crowns then; in 2029 it had been 70."
+    "The accounts of 2031 were approved. The fee was 80 crowns then; in 2029 it had been 70.\n\n"
+    "On 9 May 2031 the club paid 640 crowns for the mast."
 )
 
 
@@ -33,6 +34,8 @@ PIER = (
         ("How much did last year's fair raise?", "1,840", True),
         ("How much did this year's fair raise?", "1,840", False),
         ("What was the fee in 2031?", "80", True),
+        ("How much was paid for the mast in may 2031?", "640", True),
+        ("How much was paid for the mast in june 2031?", "640", False),
         ("What was the fee in 2025?", "80", False),
     ],
 )

@@ -130,6 +130,8 @@ def test_an_error_code_gets_its_whole_entry() -> None:
     assert "Cause: Water does not run in" in ask("What does F1 mean?", manual())
     listed = "Error codes:\n\n- E10: no water. Open the tap.\n- E18: the pump is blocked.\n- E1: the door is open."
     assert "Open the tap" in ask("What should I do when E10 appears?", listed)
+    quarters = "Terms:\n\n- Q1: first quarter.\n- E18: the pump.\n- CCG: client computing."
+    assert "first quarter" not in ask("What was the income in Q1?", quarters)
 
 
 @pytest.mark.parametrize("question", ["What should I do when F9 appears?", "When did F4 first appear?"])

@@ -134,6 +134,22 @@ def test_documents_about_something_are_named_with_their_files() -> None:
     assert ask("Which files do I have about sailing?", documents).text == "as before"
 
 
+def test_a_summary_leaves_out_capitals_and_where_something_is_told() -> None:
+    builder = DocumentBuilder(media_type="x/y")
+    for heading, text in (
+        ("One", "REPORT OF THE HARBOUR COMPANY FOR THE YEAR 2031. Berths were let to 61 boats."),
+        ("Two", "Refer to Note 7 of the accounts for the crane and its repairs. The crane lifted 900 boats in 2031."),
+        ("Three", "The pier was closed in March after the storm of 4 February. It reopened in June."),
+    ):
+        builder.heading(heading, 1)
+        builder.paragraph(text)
+    text = ask("summarise the report", {"report": builder.build()}).text
+    assert "61 boats" in text
+    assert "900 boats" in text
+    assert "REPORT OF" not in text
+    assert "Refer to" not in text
+
+
 def club() -> ParsedDocument:
     builder = DocumentBuilder(media_type="x/y")
     builder.heading("Lentil soup", 1)
@@ -151,6 +167,16 @@ def club() -> ParsedDocument:
     )
     builder.paragraph("The path is 120 metres long and 3 crowns were paid for each stone of the path.")
     return builder.build()
+
+
+def test_the_recipe_whose_name_is_asked_for_is_taken_not_the_first() -> None:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.heading("Bean soup with dumplings", 1)
+    builder.paragraph("Beans, flour and marrow. Boil for an hour.")
+    builder.heading("Bean soup", 1)
+    builder.paragraph("Beans, leek and a bay leaf. Simmer for two hours.")
+    asked = ask("what goes into the bean soup?", {"kitchen book": builder.build()})
+    assert asked.text.startswith("Beans, leek and a bay leaf.")
 
 
 def ask_club(question: str) -> str:

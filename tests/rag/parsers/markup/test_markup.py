@@ -165,6 +165,11 @@ def test_attributes_of_fields_and_of_records(tmp_path: Path) -> None:
     assert document.text == "host: here\nname: main\nprice: 5, currency: EUR"
 
 
+def test_an_id_that_is_an_inventory_number_belongs_to_the_record(tmp_path: Path) -> None:
+    numbered = '<c><tool id="T-07/2"><name>plane</name></tool><tool id="b12"><name>saw</name></tool></c>'
+    assert tree(tmp_path, numbered).text == "id: T-07/2\nname: plane\n\nname: saw"
+
+
 def test_drawings_give_their_words_only(tmp_path: Path) -> None:
     assert tree(
         tmp_path, '<svg><path d="M0 0 L 1 1"/><rect width="3" fill="red"/><text x="1">Label</text></svg>'
