@@ -18,7 +18,7 @@ from rag.models.extractive_reader import ExtractiveReader, context_and_text, ran
 from rag.models.readout import Readout, expected_f1
 from rag.types import Hit, Passage, Reading, Span
 
-READ_TWICE = 3  # passages, the best of the first reader; each takes 30 ms on two cores
+READ_TWICE = 3  # passages, the best of the first reader; each takes 60 ms of one thread
 _BEHIND = 100.0  # taken from the answers of passages that were read once
 _UNKNOWN = 0.5  # how far the readers are taken to agree on those
 
