@@ -1,6 +1,5 @@
 """Opens what puts passages in order and reads answers from them, and what finds them in other languages."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from app.settings.schema import Settings
@@ -30,7 +29,7 @@ def open_reader(
     settings: Settings, cards: "CardEncoders | None", foreign: "ForeignQuestions | None"
 ) -> "RankingReader | None":
     """The reader of the settings, on a card where ``cards`` puts it there; None where none is set up or shipped."""
-    from app.settings.paths import BUILTIN, builtin_foreign_reader, builtin_reader, two_readers
+    from app.settings.paths import BUILTIN, builtin_foreign_reader, builtin_reader
 
     chosen = settings.retrieval.reranker
     folder = builtin_reader() if chosen == BUILTIN else chosen
@@ -44,17 +43,11 @@ def open_reader(
     reader, others = ExtractiveReader.load(folder, threads, pairs), builtin_foreign_reader()
     if chosen != BUILTIN or not others.is_dir():
         return reader
-    from rag.models.multilingual_reader import Agreement, MultilingualReader
+    from rag.models.multilingual_reader import MultilingualReader
     from rag.models.reader_by_language import ReaderByLanguage
-    from rag.models.second_reader import SecondOpinion, TwoReaders
-
-    # Its tokenizer takes a second to read, in which the first one has put a question's passages in order.
-    loading = ThreadPoolExecutor(1, thread_name_prefix="docent-reader")
-    second = loading.submit(ExtractiveReader.load, others, threads, pairs).result
-    loading.shutdown(wait=False)
 
     def multilingual() -> MultilingualReader:
         embedder = OnnxEmbedder.load(others, threads, sentences) if foreign is None else foreign.embedder
-        return MultilingualReader(second(), embedder, Agreement.read(others / "agreement.json"))
+        return MultilingualReader.load(others, embedder, threads, pairs)
 
-    return ReaderByLanguage(SecondOpinion(reader, second, TwoReaders.read(two_readers())), multilingual)
+    return ReaderByLanguage(reader, multilingual)

@@ -37,11 +37,6 @@ def builtin_foreign_reader() -> Path:
     return _HERE.parent / "rag" / "models" / "weights" / "docent-reader-multilingual"
 
 
-def two_readers() -> Path:
-    """Returns the file with the weights of the two readers of English (``rag.models.second_reader``)."""
-    return builtin_reader().parent / "two-readers.json"
-
-
 def builtin_model() -> Path:
     """Returns the folder of the language model that ships with Docent; it may be missing."""
     return _HERE / "shipped" / "docent-nano"

@@ -23,11 +23,13 @@ from app.settings.schema import ModelSettings, Settings
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.generation.small_model import SmallModelAnswerer
 from rag.models.embedder import OnnxEmbedder
+from rag.models.extractive_reader import ExtractiveReader
 from rag.protocols import Answerer, RankingReader
 from rag.query.query import make_query
 from rag.types import Answer
 from training.data.trials import DATA, REPORTING, Asked, Trial, trials
-from training.evaluate.product import chosen_reader
+
+READER = Path(__file__).parents[2] / "rag" / "models" / "weights" / "docent-reader"
 
 
 def report(runs: Sequence[Trial], answerer: Answerer, reader: RankingReader | None) -> None:
@@ -104,11 +106,11 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=44)
     parser.add_argument("--questions", type=int, default=300, help="each asked with and without its article")
     parser.add_argument("--min-confidence", type=float)
-    parser.add_argument("--reader", default="builtin", help='"builtin", a folder with one reader, or "none"')
+    parser.add_argument("--reader", default=str(READER), help='a folder, or "none"')
     parser.add_argument("--model", help='"builtin", or a folder whose model was tuned for docent-nano\'s prompts')
     options = parser.parse_args()
     embedder = OnnxEmbedder.load()
-    reader = None if options.reader == "none" else chosen_reader(options.reader)
+    reader = None if options.reader == "none" else ExtractiveReader.load(Path(options.reader))
     runs = list(trials(options.data, REPORTING, options.articles, options.questions, embedder, reader))
     quotes = ExtractiveAnswerer(embedder, min_confidence=options.min_confidence, reader=reader)
     if options.model is None:

@@ -12,18 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from tokenizers import Tokenizer
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
 
 from rag.errors import ModelFilesError
 from rag.models.onnx_encoders import OnnxPairEncoder, open_session
-from rag.models.readout import Readout, readout_of
 from rag.protocols import OnCard, PairEncoder
 from rag.text.as_written import as_written
 from rag.text.context import context_of, document_label
-from rag.types import Hit, Passage, Reading, Span
+from rag.types import Document, Hit, PairScores, Passage, Reading, Span
 
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
 _RANK_SPREAD = 6.0  # rank scores lie between about -15 and 15: divided by it, 0 to 1 keeps their distances
+_CANDIDATES = 20  # spans of a passage among which its answer is settled
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,14 @@ class Calibration:
             weights["answer"],
             raw["answer"]["threshold"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    features: tuple[float, float, float]
+    start: int
+    end: int
+    support: float = 0.0  # log odds
 
 
 class ExtractiveReader:
@@ -88,52 +100,58 @@ class ExtractiveReader:
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """The same hits with what was read in them, best first; scores are 0 to 1, comparable within one question."""
-        pairs = [context_and_text(hit) for hit in hits]
-        readouts = self.readouts(question, pairs)
-        return ranked(hits, [self.reading(r, stretch_of(h)) for r, h in zip(readouts, hits, strict=True)])
+        pairs = [(_context(h.document, h.chunk.heading_path), h.chunk.text) for h in hits]
+        marked = []
+        for hit, scored in zip(hits, self._scored(question, pairs), strict=True):
+            chunk = hit.chunk
+            reading = self._reading(scored, Span(chunk.document_id, chunk.start, chunk.end, chunk.text))
+            score = 1 / (1 + math.exp(-reading.rank_score / _RANK_SPREAD))
+            marked.append(replace(hit, score=score, reading=reading))
+        return sorted(marked, key=lambda h: -h.score)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """One Reading a passage, in the passages' order."""
-        readouts = self.readouts(question, [context_and_text(passage) for passage in passages])
-        return [self.reading(r, stretch_of(p)) for r, p in zip(readouts, passages, strict=True)]
+        pairs = [(_context(p.document, p.heading_path), p.text) for p in passages]
+        scored = self._scored(question, pairs)
+        return [self._reading(s, p.span(0, len(p.text))) for p, s in zip(passages, scored, strict=True)]
 
     def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
         """How far each passage supports a statement, as a probability; None by a model that judges none."""
         if not self._encoder.judges:
             return None
-        readouts = self.readouts(claim, [context_and_text(passage) for passage in passages])
-        return [1 / (1 + math.exp(-readout.support)) for readout in readouts]
+        pairs = [(_context(p.document, p.heading_path), p.text) for p in passages]
+        return [1 / (1 + math.exp(-scored.support)) for scored in self._scored(claim, pairs)]
 
-    def reading(self, readout: Readout, stretch: Span) -> Reading:
+    def _reading(self, scored: _Scored, stretch: Span) -> Reading:
         """What was read in a stretch of a document."""
         c = self._calibration
-        relevance, odds, span = readout.features
+        relevance, odds, span = scored.features
         found = Span(
             stretch.document_id,
-            stretch.start + readout.start,
-            stretch.start + readout.end,
-            stretch.text[readout.start : readout.end],
+            stretch.start + scored.start,
+            stretch.start + scored.end,
+            stretch.text[scored.start : scored.end],
         )
         return Reading(
             found,
             rank_score=relevance + c.rank_odds_weight * odds,
             answer_score=relevance + c.answer_odds_weight * odds + c.answer_span_weight * span,
-            probability=_logistic(c.passage, readout.features),
-            confidence=_logistic(c.answer, readout.features),
+            probability=_logistic(c.passage, scored.features),
+            confidence=_logistic(c.answer, scored.features),
         )
 
-    def readouts(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[Readout]:
+    def _scored(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
         """The model's view of each (context, text) for the question in the text's own spelling; a pair that occurs
         twice is computed once."""
         spelled: dict[str, list[tuple[str, str]]] = {}
         for pair in dict.fromkeys(pairs):
             spelled.setdefault(as_written(question, pair[1]), []).append(pair)
-        known: dict[tuple[str, str], Readout] = {}
+        known: dict[tuple[str, str], _Scored] = {}
         for asked, own in spelled.items():
             known.update(zip(own, self._computed(asked, own), strict=True))
         return [known[pair] for pair in pairs]
 
-    def _computed(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[Readout]:
+    def _computed(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
         if not pairs:
             return []
         asked = self._tokenizer.encode_batch([question], add_special_tokens=False)[0].ids[:QUESTION_TOKENS]
@@ -142,7 +160,7 @@ class ExtractiveReader:
         rows = [self._row(asked, c.ids, t.ids) for c, t in zip(contexts, texts, strict=True)]
         scores = self._encoder.pair_scores([ids for ids, _ in rows], len(asked) + 2)
         return [
-            readout_of(own, first, len(ids) - 1, encoded.offsets, text)
+            _in_characters(_best_span(own, first, len(ids) - 1), encoded, text)
             for own, (ids, first), encoded, (_, text) in zip(scores, rows, texts, pairs, strict=True)
         ]
 
@@ -154,29 +172,9 @@ class ExtractiveReader:
         return [*head, *passage[: MAX_TOKENS - len(head) - 1], self._sep], len(head)
 
 
-def context_and_text(place: Hit | Passage) -> tuple[str, str]:
-    """Where a text stands, and the text; the file's name is part of it, for it often says whom or what a document is
-    about."""
-    label = document_label(place.document.path, place.document.title)
-    stretch = place.chunk if isinstance(place, Hit) else place
-    return context_of(label, stretch.heading_path), stretch.text
-
-
-def stretch_of(place: Hit | Passage) -> Span:
-    """The stretch of its document that a hit's chunk or a passage is."""
-    if isinstance(place, Passage):
-        return place.span(0, len(place.text))
-    chunk = place.chunk
-    return Span(chunk.document_id, chunk.start, chunk.end, chunk.text)
-
-
-def ranked(hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Hit]:
-    """The hits with what was read in them, best first; scores are 0 to 1, comparable within one question."""
-    marked = [
-        replace(hit, score=1 / (1 + math.exp(-reading.rank_score / _RANK_SPREAD)), reading=reading)
-        for hit, reading in zip(hits, readings, strict=True)
-    ]
-    return sorted(marked, key=lambda hit: -hit.score)
+def _context(document: Document, heading_path: Sequence[str]) -> str:
+    """Where a text stands; the file's name is part of it, for it often says whom or what a document is about."""
+    return context_of(document_label(document.path, document.title), heading_path)
 
 
 def _in_the_middle(context: list[int]) -> list[int]:
@@ -193,6 +191,40 @@ def _marks(tokenizer: Tokenizer) -> tuple[int, int]:
         if cls is not None and sep is not None:
             return cls, sep
     raise ModelFilesError("The reader's tokenizer has neither [CLS] and [SEP] nor <s> and </s>: it is another model's.")
+
+
+def _best_span(scores: PairScores, first: int, stop: int) -> _Scored:
+    """Tokens first..stop-1 are the passage; spans of the result are (first, last) token of it."""
+    relevance, band, support = scores.relevance, scores.band, scores.support or 0.0
+    null = float(band[0, 0])
+    if stop <= first:  # an empty passage answers nothing
+        return _Scored((relevance, -15.0, 0.0), 0, -1, support)
+    starts, widths = np.indices((stop - first, band.shape[1]))
+    inside = np.where(starts + widths < stop - first, band[first:stop], -np.inf)
+    top = float(inside.max())
+    spans = top + math.log(float(np.exp(inside - top).sum()))
+    flat = inside.ravel()
+    likely = np.argpartition(-flat, min(_CANDIDATES, len(flat)) - 1)[:_CANDIDATES]
+    first_token, width = np.divmod(likely, band.shape[1])
+    at = _settled(first_token, first_token + width, np.exp(flat[likely] - top))
+    start, end = int(first_token[at]), int(first_token[at] + width[at])
+    odds = min(15.0, max(-15.0, spans - null))
+    return _Scored((relevance, odds, float(flat[likely[at]]) - spans), start, end, support)
+
+
+def _settled(first: NDArray[np.int64], last: NDArray[np.int64], chance: Floats) -> int:
+    """Which span overlaps best with what else is likely (expected F1 of tokens, plus its own chance)."""
+    shared = np.minimum(last[:, None], last) - np.maximum(first[:, None], first) + 1
+    size = last - first + 1
+    f1 = 2 * np.maximum(shared, 0) / (size[:, None] + size)
+    return int((f1 @ chance + chance).argmax())
+
+
+def _in_characters(scored: _Scored, encoded: Encoding, text: str) -> _Scored:
+    if scored.end < 0:
+        return replace(scored, start=0, end=0)
+    start, end = encoded.offsets[scored.start][0], encoded.offsets[scored.end][1]
+    return replace(scored, start=start + len(text[start:end]) - len(text[start:end].lstrip()), end=end)
 
 
 def _logistic(weights: Sequence[float], features: Sequence[float]) -> float:

@@ -20,7 +20,7 @@ from rag.types import Query, QueryKind, Turn
 
 _OVERVIEW = re.compile(
     r"\b(?:summar(?:y|i[sz]e[sd]?|i[sz]ing)|overview|tl;?dr|in a nutshell|key (?:take-?aways|points|ideas)|"
-    r"recap|sum (?:\w+ )?up(?! to\b)|main (?:points?|ideas?|topics?|message|themes?)|gist|short version|"
+    r"recap|sum (?:it|this|that|them|everything) up|main (?:points?|ideas?|topics?|message|themes?)|gist|short version|"
     r"in (?:a few|a couple of|two|three) (?:lines|sentences|words))\b"
     r"|^\W*(?:please |can you |could you |would you )?sum up (?!all |(?:all )?(?:of )?(?:the |my |our )?"
     r"(?:[\w-]+ )?(?:costs?|prices?|amounts?|expenses?|payments?|hours|numbers|figures|sales|fees)\b)"

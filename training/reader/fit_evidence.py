@@ -28,15 +28,16 @@ from rag.answer.evidence_weights import FILE, evidence_weights
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.reading import find_spans
 from rag.models.embedder import OnnxEmbedder
+from rag.models.extractive_reader import ExtractiveReader
 from rag.protocols import Embedder, RankingReader
 from rag.query.query import make_query
 from rag.types import Answer, Query, Reading
 from training.data.trials import DATA, TUNING, VALIDATION, Trial, trials
-from training.evaluate.product import chosen_reader
 from training.evaluate.questions.documents import write_documents
 from training.evaluate.questions.judge import judged
 from training.evaluate.questions.questions import REFUSED, read_questions
 
+READER = FILE.parent / "docent-reader"
 Weights = dict[str, float]
 
 
@@ -195,11 +196,11 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=44)
     parser.add_argument("--questions", type=int, default=300, help="each asked with and without its article")
     parser.add_argument("--work", type=Path, default=Path("out/questions"), help="where documents and library are kept")
-    parser.add_argument("--reader", default="builtin", help='"builtin", or a folder with one reader')
+    parser.add_argument("--reader", type=Path, default=READER, help="the reader's folder")
     parser.add_argument("--write", action="store_true", help="write the weights into rag/models/weights/evidence.json")
     options = parser.parse_args()
     embedder = OnnxEmbedder.load()
-    reader = chosen_reader(options.reader) if options.what != "sentences" else None
+    reader = ExtractiveReader.load(options.reader) if options.what != "sentences" else None
     if options.what == "questions":
         assert reader is not None, "only sentences are fitted without one"
         _report(fit_questions(options.data, options.work, reader), options)

@@ -131,7 +131,7 @@ def test_escapes_of_json_are_the_characters(tmp_path: Path) -> None:
     text = r'{"name": "\u017baneta", "path": "C:\\u0041", "said": "\"Go\"\n\ud83d\ude80", "link": "a\/b"}'
     shown = parse(saved(tmp_path, "a.json", text)).text
     assert shown == '{"name": "Żaneta", "path": "C:\\u0041", "said": ""Go"\n🚀", "link": "a/b"}'
-    long = "[" + ",".join(['{"a":"\\u0142","b":[1,2]}'] * 60) + "]"
+    long = "[" + ",".join(['{"a":"\\u0142","b":{"c":{"d":[1,2]}}}'] * 60) + "]"
     assert '"a": "ł"' in parse(saved(tmp_path, "b.json", long)).text.splitlines()[2]
 
 
