@@ -64,8 +64,8 @@ from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
 from rag.answer.operators.quoted.what_is_missing import find_missing
+from rag.answer.operators.record_tables import record_grids
 from rag.answer.operators.tables.grid import Grid, Texts, grids_of
-from rag.answer.operators.tables.records import record_grids
 from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
 from rag.answer.operators.whole.outline import outline
