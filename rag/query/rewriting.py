@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.query.in_place import asked_a_year_away, asked_instead, in_its_place
+from rag.query.other_languages import turns_understood
 from rag.query.query import asks_for_overview
 from rag.query.referent import Phrase, name_found, names, phrases, years
 from rag.text.markers import strip_markers
@@ -123,7 +124,7 @@ class HeuristicRewriter:
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question as it would be asked by someone who had said nothing before."""
         contexts: list[_Context] = []
-        for turn in [*history[:1], *history[1:][-_TURNS:]]:
+        for turn in turns_understood(question, [*history[:1], *history[1:][-_TURNS:]]):
             contexts.append(_Context(_complete(turn.question, contexts), turn.answer, turn.found))
         return _complete(question, contexts)
 

@@ -92,6 +92,15 @@ def test_what_is_left_out_is_filled_in(question: str, history: list[tuple[str, s
     assert rewrite(question, *history) == expected
 
 
+def test_an_english_question_takes_no_words_of_another_language() -> None:
+    german = ("Wie viele Kinder können schwimmen?", "Drei.")
+    question = "when can they begin with the roof"
+    assert rewrite(question, german) == question
+    tenants = ("Who are the tenants of the mill?", "The tenants are the Hallorans.")
+    assert rewrite("When did they move into it?", german, tenants) == "When did tenants move into it?"
+    assert rewrite("und 2021?", ("Wie hoch war der Umsatz 2020?", "")) == "Wie hoch war der Umsatz 2021?"
+
+
 def test_why_takes_up_the_answer() -> None:
     rewritten = rewrite("Why?", ("When was the launch cancelled?", "The launch was cancelled on 3 May. [1]"))
     assert rewritten.startswith("Why")

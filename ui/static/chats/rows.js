@@ -8,6 +8,8 @@ const CITED = /\ue000(\d+)\ue003/gu; // as in answer.js
 const SENTENCE = /\s*([^\ue000]*?)\s*((?:\ue000\d+\ue003)+)\s*/guy; // y: where no mark follows, not tried from each place
 const NAMED = /^([^:|]{1,60}): /;
 const BETWEEN = /^(?:[,;:] |\.?$)/;
+const FRONT = /^(?:\S+ ){3}.*[.!?] \p{Lu}/u; // what a nearest passage is introduced by, up to its colon
+const LONGEST = 120; // characters in front of a colon
 const FEWEST = 3; // cells of a row that stands alone; a name and a value read better as a sentence
 
 /** The paragraphs of a text, quoted rows of one table together. @param {string} text @param {Citation[]} citations @returns {(string|Row[])[]} */
@@ -15,8 +17,10 @@ export function grouped(text, citations) {
   /** @type {(string|Row[])[]} */
   const found = [];
   for (const paragraph of text.trim().split(/\n{2,}/)) {
-    const rows = asRows(paragraph, citations);
-    if (!rows) found.push(paragraph);
+    const colon = paragraph.indexOf(": ") + 1;
+    const front = FRONT.test(paragraph.slice(0, Math.min(colon, LONGEST))) ? paragraph.slice(0, colon) : "";
+    const rows = asRows(paragraph.slice(front.length).trimStart(), citations);
+    if (!rows || front) found.push(rows ? front : paragraph);
     for (const row of rows ?? []) {
       const last = found.at(-1);
       if (Array.isArray(last) && last[0].names.join("\n") === row.names.join("\n")) last.push(row);
