@@ -30,6 +30,7 @@ from rag.answer.evidence import Candidate, found_features, found_probability, ho
 from rag.answer.evidence_weights import evidence_weights
 from rag.answer.operators.computed.prose_difference import difference_in
 from rag.answer.quote import (
+    LEANS_BACK,
     LONGEST_QUOTE,
     Quote,
     cut,
@@ -60,12 +61,7 @@ _ALSO_AT = 0.14  # odds against the best sentence at which another one is quoted
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
 _IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers
-LEANS_BACK = re.compile(
-    r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
-    r"es|il|elle|ils|elles|dies\w*)\b",
-    re.IGNORECASE,
-)
-# ... and nobody knows whom or what it is about
+# leans on what stands before, and nobody knows whom or what it is about
 _NAMES_NOBODY = re.compile(r"(?:he|she|they|his|her|their)\b", re.IGNORECASE)
 _ASKS_FOR_A_PART = re.compile(  # whose name or number no reader learnt to read
     r"\W*(?:in |on |under )?(?:which|what) (?:clause|section|paragraph|article|chapter|page|step)\b", re.IGNORECASE

@@ -12,6 +12,12 @@ from rag.text.definition_lists import definitions
 from rag.text.sentences import asks, cached_sentences, is_label, is_list_item, skip_marker, units
 from rag.types import Passage, Span
 
+# a sentence that begins so says something of what stands before it
+LEANS_BACK = re.compile(
+    r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
+    r"es|il|elle|ils|elles|dies\w*)\b",
+    re.IGNORECASE,
+)
 LONGEST_QUOTE = 420  # characters shown of one sentence
 _MOST_BETWEEN = 2  # sentences or headings between one that counts things and their list
 _COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

@@ -16,13 +16,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from rag.answer.citations import Locate, Numbering, citation_for
-from rag.answer.extractive import LEANS_BACK, Choice, ExtractiveAnswerer, span_within
+from rag.answer.extractive import Choice, ExtractiveAnswerer, span_within
 from rag.answer.generation.cited_stream import best_quote
 from rag.answer.generation.generative import Reply, TextGenerator
 from rag.answer.generation.small_model_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
 from rag.answer.generation.thoughts import spoken
 from rag.answer.generation.verify import Verified, rambles, verify
-from rag.answer.quote import Quote, is_closed, readable
+from rag.answer.quote import LEANS_BACK, Quote, is_closed, readable
 from rag.answer.reading import windows_of
 from rag.answer.rows import row_at
 from rag.protocols import ClaimJudge, Embedder

@@ -32,7 +32,7 @@ def asked(assistant: Assistant, question: str) -> Answered:
     ("question", "words"),
     [
         ("How long was the light out in the great storm?", "nineteen minutes"),
-        pytest.param("How many steps does the tower have?", "196", marks=pytest.mark.slow),
+        pytest.param("How tall is the tower?", "metres", marks=pytest.mark.slow),
         pytest.param("When was the light made automatic?", "12 September 1983", marks=pytest.mark.slow),
         pytest.param("Where is the defibrillator?", "café", marks=pytest.mark.slow),
     ],

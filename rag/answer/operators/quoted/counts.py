@@ -11,7 +11,7 @@ from rag.answer.above import stems_above
 from rag.answer.expected import COUNTS
 from rag.answer.operators.tables.matching import share, shared
 from rag.answer.operators.worked import Source, Statement, Worked
-from rag.answer.quote import LONGEST_QUOTE, readable
+from rag.answer.quote import LEANS_BACK, LONGEST_QUOTE, readable
 from rag.answer.rows import units_of
 from rag.text import numbers
 from rag.text.words import stem, stems
@@ -20,7 +20,7 @@ from rag.types import Passage, Query
 _ASKS = re.compile(
     r"^\W*(?:and )?(?:how many|number of) (?P<thing>[^\W\d_]+) "
     r"(?:(?:are|is|were|was)(?: there)? (?:in|on|of|at)\b|(?:does|do|did) .+ (?:have|contain|hold|consist of)\b|"
-    r"(?:has|have|had)\b|(?:in|on|of|at)\b)",
+    r"(?:has|have|had)\b|(?:in|on|at)\b)",
     re.IGNORECASE,
 )
 _NOT = re.compile(r"\b(?:more|less|fewer|not|no|never|left|missing|together|total|new|other)\b|n['’]t\b", re.IGNORECASE)
@@ -53,7 +53,7 @@ def _counts(passage: Passage, thing: str) -> Iterator[tuple[str, Source, Source]
     pattern = re.compile(rf"(?<![\w.,-])(?P<number>{numbers.PATTERN}|(?:{COUNTS})) (?P<thing>[^\W\d_]+)", re.IGNORECASE)
     for unit in units_of(passage, len(passage.text)):
         text = passage.text[unit.first : unit.end]
-        if unit.is_table_row or unit.asks or len(text) > LONGEST_QUOTE:
+        if unit.is_table_row or unit.asks or len(text) > LONGEST_QUOTE or LEANS_BACK.match(text):
             continue
         for found in pattern.finditer(text):
             number = found["number"].casefold()
