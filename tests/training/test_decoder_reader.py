@@ -13,6 +13,7 @@ from training.nano.model import Nano, NanoConfig, save_nano  # noqa: E402
 from training.reader.cut import lower_part  # noqa: E402
 from training.reader.decoder import TwoWayDecoder  # noqa: E402
 from training.reader.encoder import Reader, load_reader, save_reader  # noqa: E402
+from training.reader.export import PaddedReader, write_graph  # noqa: E402
 
 CONFIG = NanoConfig(64, 32, 3, 4, 2, 64, 128)
 
@@ -63,6 +64,26 @@ def test_matrices_are_rounded_while_it_learns_and_gradients_pass(folder: Path) -
     out[0][1].sum().backward()
     gradient = dict(reader.named_parameters())["encoder.layers.0.q_proj.weight"].grad
     assert gradient is not None and float(gradient.abs().sum()) > 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning", "ignore:Constant folding")
+def test_the_graph_says_what_the_reader_says(folder: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    reader = load_reader(folder).eval()
+    padded = PaddedReader(reader).eval()
+    axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}, "support": {0: "batch"}}
+    write_graph(padded, axes, tmp_path / "reader.onnx", words=60)
+    ids, types = torch.tensor([[1, 9, 8, 2, 30, 31, 2], [1, 9, 2, 40, 2, 0, 0]]), torch.zeros(2, 7, dtype=torch.long)
+    mask = (ids > 0).long()
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    feeds = {name: given.numpy() for name, given in zip(names, (ids, mask, types), strict=True)}
+    relevance, band, _ = onnxruntime.InferenceSession(str(tmp_path / "reader.onnx")).run(None, feeds)
+    for row, length in enumerate((7, 5)):
+        one, cu = ids[row, :length], torch.tensor([0, length], dtype=torch.int32)
+        with torch.no_grad():
+            out = reader(one, types[row, :length], torch.arange(length), cu, 16)[0]
+        np.testing.assert_allclose(relevance[row], out[2][0].numpy(), atol=1e-4)
+        np.testing.assert_allclose(band[row, : length - 1, :1], out[1][:-1, :1].numpy(), atol=1e-4)
 
 
 def test_hidden_words_carry_the_mark_that_is_given() -> None:

@@ -20,7 +20,9 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 from training.data.store import Shape, Store, pair_tokens
 from training.embedder.convert import ORT, Graph
 from training.embedder.convert_multilingual import WORDS, packed_lookup, read_packed, save_beside_words
+from training.reader.decoder import TwoWayDecoder
 from training.reader.encoder import SPAN_WIDTH, Encoder, Reader, load_encoder, load_reader
+from training.reader.padded_decoder import PaddedDecoder
 
 STAND_IN = 128  # rows of the table that a packed one replaces
 EVEN = 0.4  # power of a channel's range that moves into the weights; of 0.3, 0.4, 0.5 the nearest to full precision
@@ -90,12 +92,14 @@ class PaddedEncoder(nn.Module):
 
 
 class PaddedReader(nn.Module):
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, *, int4: bool = False) -> None:
         super().__init__()
-        assert not reader.encoder.config.exit_layer, "cut the reader at its exit layer first (training.reader.cut)"
-        assert isinstance(reader.encoder, Encoder), "a reader made of a decoder has no graph yet"
+        encoder = reader.encoder
+        assert not encoder.config.exit_layer, "cut the reader at its exit layer first (training.reader.cut)"
         self.reader = reader
-        self.body = PaddedEncoder(reader.encoder)
+        self.body: PaddedEncoder | PaddedDecoder = (
+            PaddedDecoder(encoder, int4=int4) if isinstance(encoder, TwoWayDecoder) else PaddedEncoder(encoder)
+        )
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         r = self.reader.heads
@@ -124,8 +128,9 @@ class PaddedEmbedder(nn.Module):
         return F.normalize((x * weight).sum(1) / weight.sum(1), dim=1)
 
 
-def write_graph(module: nn.Module, outputs: dict[str, dict[int, str]], path: Path) -> None:
-    ids = torch.randint(5, 100, (2, 40))
+def write_graph(module: nn.Module, outputs: dict[str, dict[int, str]], path: Path, words: int = 100) -> None:
+    """``words``: tokens that the vocabulary has at least."""
+    ids = torch.randint(5, words, (2, 40))
     mask, types = torch.ones_like(ids), torch.zeros_like(ids)
     mask[1, 30:] = 0
     names = ["input_ids", "attention_mask", "token_type_ids"]
@@ -217,15 +222,17 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--store", type=Path, default=None, help="training pairs: their activations even the scales")
     parser.add_argument("--packed", type=Path, help="e5-small-q4.bin, whose word table the reader was trained on")
+    parser.add_argument("--int4", action="store_true", help="round a decoder's matrices to INT4 first, as it learnt")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.reader:
-        reader = PaddedReader(load_reader(args.reader)).eval()
-        if args.store:
+        reader = PaddedReader(load_reader(args.reader), int4=args.int4).eval()
+        if args.store and isinstance(reader.body, PaddedEncoder):
             reader.body.smooth(Store.load(args.store), Shape(cls=0, sep=1) if args.packed else Shape())
         if args.packed:
-            reader.body.encoder.words = nn.Embedding(STAND_IN, reader.body.encoder.config.hidden_size)
+            encoder = reader.reader.encoder
+            encoder.words = nn.Embedding(STAND_IN, encoder.config.hidden_size)
         module: nn.Module = reader
         axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}, "support": {0: "batch"}}
         name = "reader"
