@@ -54,6 +54,7 @@ def test_layers_are_chosen_and_the_reader_comes_back_from_its_file(folder: Path,
 
 def test_matrices_are_rounded_while_it_learns_and_gradients_pass(folder: Path) -> None:
     reader = load_reader(folder).eval()
+    assert isinstance(reader.encoder, TwoWayDecoder)
     exact = states(reader, [5, 6, 7])
     reader.encoder.rounds(True)
     rounded = states(reader, [5, 6, 7])

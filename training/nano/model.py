@@ -166,7 +166,26 @@ class Block(nn.Module):
         return x + added
 
 
-class Nano(nn.Module):
+class Rounded(nn.Module):
+    """A network whose linear layers can be rounded to INT4, in groups that its configuration tells."""
+
+    config: NanoConfig
+
+    def rounds(self, int4: bool) -> None:
+        """Sets whether the layers' matrices are rounded to INT4 wherever they are used."""
+        for m in self.modules():
+            if isinstance(m, Linear):
+                m.int4 = self.config.group if int4 else 0
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Replaces the learnt weights by the rounded ones."""
+        for m in self.modules():
+            if isinstance(m, Linear):
+                m.weight.copy_(rounded_int4(m.weight, self.config.group))
+
+
+class Nano(Rounded):
     def __init__(self, c: NanoConfig) -> None:
         super().__init__()
         self.config = c
@@ -182,19 +201,6 @@ class Nano(nn.Module):
     def blocks(self) -> list[Block]:
         """The members of ``layers`` with their type; ``ModuleList`` itself says only that they are modules."""
         return cast(list[Block], list(self.layers))
-
-    def rounds(self, int4: bool) -> None:
-        """Sets whether the layers' matrices are rounded to INT4 wherever they are used."""
-        for m in self.modules():
-            if isinstance(m, Linear):
-                m.int4 = self.config.group if int4 else 0
-
-    @torch.no_grad()
-    def settle(self) -> None:
-        """Replaces the learnt weights by the rounded ones."""
-        for m in self.modules():
-            if isinstance(m, Linear):
-                m.weight.copy_(rounded_int4(m.weight, self.config.group))
 
     def hidden(self, ids: Tensor) -> Tensor:
         """Returns the last layer's states, normalised. [batch, length] -> [batch, length, hidden]."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.nano.model import Block, Linear, NanoConfig, Norm, load_nano, rope_table
+from training.nano.model import Block, NanoConfig, Norm, Rounded, load_nano, rope_table
 from training.reader.attention import attend
 
 
@@ -23,8 +23,10 @@ class DecoderConfig(NanoConfig):
     exit_layer: int = 0  # a reader also answers after this many layers; 0: only after the last
 
 
-class TwoWayDecoder(nn.Module):
+class TwoWayDecoder(Rounded):
     """Takes the place of ``Encoder`` in a reader: flat tokens -> [tokens, hidden]."""
+
+    config: DecoderConfig
 
     def __init__(self, c: DecoderConfig, dropout: float = 0.1) -> None:
         super().__init__()
@@ -40,12 +42,6 @@ class TwoWayDecoder(nn.Module):
     def blocks(self) -> list[Block]:
         """The members of ``layers`` with their type; ``ModuleList`` itself says only that they are modules."""
         return cast(list[Block], list(self.layers))
-
-    def rounds(self, int4: bool) -> None:
-        """Sets whether the layers' matrices are rounded to INT4 wherever they are used."""
-        for m in self.modules():
-            if isinstance(m, Linear):
-                m.int4 = self.config.group if int4 else 0
 
     def embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
         """``positions`` are counted from ``cu`` in ``run``, where they turn queries and keys."""

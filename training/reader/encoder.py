@@ -83,9 +83,6 @@ class Encoder(nn.Module):
         """What the heads read: the last layer has its norm already."""
         return x
 
-    def rounds(self, int4: bool) -> None:
-        raise NotImplementedError("only a reader made of a decoder is rounded to INT4 while it learns")
-
     def forward(self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
         """Flat [tokens] -> [tokens, hidden]."""
         return self.run(self.embed(ids, types, positions), cu, longest, slice(None))

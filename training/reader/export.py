@@ -20,6 +20,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 from training.data.store import Shape, Store, pair_tokens
 from training.embedder.convert import ORT, Graph
 from training.embedder.convert_multilingual import WORDS, packed_lookup, read_packed, save_beside_words
+from training.nano.model import Rounded
 from training.reader.decoder import TwoWayDecoder
 from training.reader.encoder import SPAN_WIDTH, Encoder, Reader, load_encoder, load_reader
 from training.reader.padded_decoder import PaddedDecoder
@@ -92,13 +93,13 @@ class PaddedEncoder(nn.Module):
 
 
 class PaddedReader(nn.Module):
-    def __init__(self, reader: Reader, *, int4: bool = False) -> None:
+    def __init__(self, reader: Reader) -> None:
         super().__init__()
         encoder = reader.encoder
         assert not encoder.config.exit_layer, "cut the reader at its exit layer first (training.reader.cut)"
         self.reader = reader
         self.body: PaddedEncoder | PaddedDecoder = (
-            PaddedDecoder(encoder, int4=int4) if isinstance(encoder, TwoWayDecoder) else PaddedEncoder(encoder)
+            PaddedDecoder(encoder) if isinstance(encoder, TwoWayDecoder) else PaddedEncoder(encoder)
         )
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -227,12 +228,15 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.reader:
-        reader = PaddedReader(load_reader(args.reader), int4=args.int4).eval()
+        loaded = load_reader(args.reader)
+        if args.int4:
+            assert isinstance(loaded.encoder, Rounded), "--int4 is for a reader made of a decoder"
+            loaded.encoder.settle()
+        reader = PaddedReader(loaded).eval()
         if args.store and isinstance(reader.body, PaddedEncoder):
             reader.body.smooth(Store.load(args.store), Shape(cls=0, sep=1) if args.packed else Shape())
         if args.packed:
-            encoder = reader.reader.encoder
-            encoder.words = nn.Embedding(STAND_IN, encoder.config.hidden_size)
+            loaded.encoder.words = nn.Embedding(STAND_IN, loaded.encoder.config.hidden_size)
         module: nn.Module = reader
         axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}, "support": {0: "batch"}}
         name = "reader"

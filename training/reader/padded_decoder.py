@@ -4,28 +4,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.nano.model import Linear, rope_table, rounded_int4
+from training.data.store import Shape
+from training.nano.model import rope_table
 from training.reader.decoder import TwoWayDecoder
-
-LONGEST = 384  # tokens of a question and a passage, as the reader is trained
 
 
 class PaddedDecoder(nn.Module):
-    """``int4``: the layers' matrices are rounded as they were while the decoder learnt."""
-
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, decoder: TwoWayDecoder, *, int4: bool = False) -> None:
+    def __init__(self, decoder: TwoWayDecoder) -> None:
         super().__init__()
         self.decoder = decoder
-        cos, sin = rope_table(decoder.config, LONGEST)
+        cos, sin = rope_table(decoder.config, Shape().longest)
         self.register_buffer("cos", cos)
         self.register_buffer("sin", sin)
-        if int4:
-            for m in decoder.modules():
-                if isinstance(m, Linear):
-                    m.weight.data = rounded_int4(m.weight.data, decoder.config.group)
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         """[batch, length] -> states [batch, length, hidden], normalised."""

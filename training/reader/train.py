@@ -36,6 +36,7 @@ from training.data.store import (
     batches,
     mask_words,
 )
+from training.nano.model import Rounded
 from training.reader.encoder import SPAN_WIDTH, Output, Reader, WordHead, load_reader, save_reader
 
 LOW = -30000.0
@@ -262,6 +263,7 @@ def main() -> None:
         if name in ("words.weight", "positions.weight"):
             p.requires_grad_(not args.freeze)
     if args.int4:
+        assert isinstance(model.encoder, Rounded), "--int4 is for a reader made of a decoder"
         model.encoder.rounds(True)
     teachers = [load_reader(t).to(device).eval() for t in args.teachers]
     words = WordHead(model.encoder.config).to(device) if args.mask else None

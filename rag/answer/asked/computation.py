@@ -46,7 +46,7 @@ _CODES = re.compile(r"\b[A-Za-z][\w-]*\d[\w-]*")
 _DIGIT = re.compile(rf"\d|\b(?:{COUNTS})\b", re.IGNORECASE)
 _LEAST_WEIGHT = 3.0  # of a word, for it to tell one of two things
 _ASKS = re.compile(r"\bhow (?:much|many)\b|\bwhat\b|\bdifference in\b", re.IGNORECASE)
-_TOTAL = re.compile(r"\btotal (?:number|count|amount) of\b", re.IGNORECASE)
+TOTAL_OF = re.compile(r"\btotal (?:number|count|amount) of\b", re.IGNORECASE)
 
 
 def with_asked_computation(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
@@ -55,7 +55,7 @@ def with_asked_computation(query: Query, ranked: Sequence[Candidate]) -> list[Ca
     kept = list(ranked)
     if (sides := _sides(query)) is not None:
         kept = [one for one in kept if _holds_both(one, *sides)]
-    if _TOTAL.search(question):  # one row of several is no total
+    if TOTAL_OF.search(question):  # one row of several is no total
         kept = [one for one in kept if one.row is None or _SAYS_SUM.search(one.said)]
     if _ASKS.search(question) is None:
         return kept

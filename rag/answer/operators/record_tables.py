@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from rag.answer.operators.tables.grid import Cell, Grid, Line, Texts
 from rag.answer.operators.tables.values import read_value
@@ -45,7 +46,7 @@ def record_grids(passages: Sequence[Passage], texts: Texts) -> list[Grid]:
 
 
 def _grid(whole: Passage, passages: Sequence[Passage]) -> Grid | None:
-    records = list(_records(whole.text))[:_MOST_RECORDS]
+    records = list(islice(_records(whole.text), _MOST_RECORDS))
     if len(records) < _LEAST_RECORDS:
         return None
     usual = Counter(name for record in records for name in {field.name for field in record})

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from rag.answer.asked.computation import TOTAL_OF
 from rag.answer.expected import is_date
 from rag.answer.operators.computed.sides import OR_THAN, joined_sides_of, sides_of
 from rag.answer.operators.tables.choosing import is_total
@@ -58,7 +59,6 @@ _YEAR_AGO = re.compile(
 _OTHERWISE = re.compile(r"%|\bpercent\w*|\brates?\b|^\W*(?:is|are|was|were|did|does|do|has|have)\b", re.IGNORECASE)
 _BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
 _SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both|plus)\b", re.IGNORECASE)
-_TOTAL_OF = re.compile(r"\btotal (?:number|count|amount) of\b", re.IGNORECASE)  # what a column holds
 _SAYS_TOTAL = frozenset(stems("total number count amount"))
 _BOTH = re.compile(r"\bboth (?:the |of the )?(?P<kind>\w+)", re.IGNORECASE)
 _RANGE = re.compile(r"\bfrom\b.+\b(?:to|till|until|through)\b", re.IGNORECASE)
@@ -88,7 +88,7 @@ def asks_to_compute(question: str) -> bool:
     """Whether a question asks for a sum or a difference, which no single value answers."""
     if _BOUND.search(question) is not None:
         return False
-    return any((asks_for_difference(question), _SUM.search(question), _TOTAL_OF.search(question)))
+    return any((asks_for_difference(question), _SUM.search(question), TOTAL_OF.search(question)))
 
 
 def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
@@ -96,7 +96,7 @@ def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     text = query.text
     if asks_for_difference(text) or (_YEAR_AGO.search(text) and not _OTHERWISE.search(text)):
         found = [_difference(query, grid, embedder) for grid in grids]
-    elif _TOTAL_OF.search(text):
+    elif TOTAL_OF.search(text):
         found = [_of_column(query, grid) for grid in grids]
     elif _SUM.search(text):
         found = [_sum(query, grid, embedder) for grid in grids]
